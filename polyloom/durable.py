@@ -49,7 +49,9 @@ def replace_file(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(name, path)
+        # A service of another user reads these too.
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -88,7 +90,7 @@ def rename_new(source: Path, target: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """fsync every file and folder below `folder`, and the folder itself."""
+    """Fsync every file and folder below `folder`, and the folder itself."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as stream:
@@ -99,7 +101,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """fsync a folder, so that a rename in it survives a power cut."""
+    """Fsync a folder, so that a rename in it survives a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

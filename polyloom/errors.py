@@ -9,7 +9,7 @@
     │   ├── ScenarioError      the scenario file is wrong; names the path in the file
     │   ├── WeightsError       the weights asked for cannot be had
     │   └── FilterError        a `--where` filter that cannot be understood
-    └── GateRefused            the challenger did not pass the gate         exit code 3
+    └── GateRefusedError       the challenger did not pass the gate         exit code 3
 
 Each message says what came in, what is allowed and what to do next.
 """
@@ -58,13 +58,13 @@ class FilterError(RequestError):
     """A filter that cannot be understood."""
 
 
-class GateRefused(PolyloomError):
+class GateRefusedError(PolyloomError):
     """The challenger did not pass the gate."""
 
     exit_code = 3
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """" Did you mean 'x'?" for the known word nearest to `word`, or an empty string."""
+    """The sentence " Did you mean 'x'?" for the known word nearest to `word`, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,29 @@
+"""`polyloom run`: nothing at all when nothing changed, else the flow on a local Prefect server."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from flows import settings
+from flows.scenario_file import load_scenario
+from flows.server import prefect_server
+from flows.unchanged import recall, request_digest
+from polyloom.progress import Progress
+
+Result = dict[str, Any]
+
+
+def run_scenario(given: str, *, overrides: Sequence[str], progress: Progress) -> Result:
+    """Run a scenario and return its summary; an unchanged one starts neither a flow nor an MLflow run."""
+    settings.apply()
+    # The command line says what went wrong itself; Prefect keeps the trace with the flow run.
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    loaded = load_scenario(given, overrides=overrides)
+    known = recall(loaded.scenario.name, request_digest(loaded))
+    if known is not None:
+        return known
+    with prefect_server(progress=progress):
+        from flows.train import train
+
+        result: Result = train(str(loaded.path), list(overrides))
+        return result

@@ -1,0 +1,135 @@
+"""What must hold between the sections of a scenario: every name that is used is there."""
+
+from collections.abc import Iterable, Iterator
+
+from flows.spec import Category, Characters, Image, Number, Rows, Scenario, Table, Text
+from heads.metrics import SCORERS
+from polyloom.errors import suggestion
+
+AnyModality = Image | Text | Characters | Number | Category
+
+
+def problems(scenario: Scenario) -> list[str]:
+    """One sentence for each name that leads nowhere; empty when the scenario holds together."""
+    if not scenario.data:
+        return ["data: empty. Name at least one source of rows."]
+    if not scenario.modalities or not scenario.tasks:
+        return ["modalities, tasks: there must be at least one of each."]
+    if task_rows(scenario) not in scenario.data:
+        return [ambiguous_rows(scenario)]
+    return [
+        *table_problems(scenario),
+        *modality_problems(scenario),
+        *task_problems(scenario),
+        *index_problems(scenario),
+        *gate_problems(scenario),
+        *schedule_problems(scenario),
+    ]
+
+
+def task_rows(scenario: Scenario) -> str:
+    """The table whose rows the tasks learn from: `rows`, else the only one that declares every target."""
+    if scenario.rows is not None:
+        return scenario.rows
+    targets = {task.target for task in scenario.tasks.values()}
+    fitting = [name for name, given in scenario.data.items() if targets <= set(given.columns)]
+    return fitting[0] if len(fitting) == 1 else next(iter(scenario.data)) if len(scenario.data) == 1 else ""
+
+
+def modality_columns(modality: AnyModality, name: str, rows: Rows) -> tuple[str, ...]:
+    """The columns of a table that a modality reads."""
+    if isinstance(modality, Image):
+        return (rows.image,) if rows.image else ()
+    if isinstance(modality, Text | Characters):
+        return modality.columns or rows.text
+    return modality.columns or (name,)
+
+
+def ambiguous_rows(scenario: Scenario) -> str:
+    """Which table the tasks learn from cannot be told."""
+    if scenario.rows is not None:
+        return unknown("rows", scenario.rows, scenario.data)
+    targets = ", ".join(sorted({task.target for task in scenario.tasks.values()}))
+    return f"rows: say which of {', '.join(scenario.data)} the tasks learn from; no single one declares {targets}."
+
+
+def table_problems(scenario: Scenario) -> Iterator[str]:
+    """Sources that name columns in two roles, or required ones that are not declared."""
+    for name, given in scenario.data.items():
+        for column in given.required:
+            if column not in given.column_names():
+                yield unknown(f"data.{name}.required", column, given.column_names())
+        twice = set(given.text) & set(given.columns)
+        if twice:
+            yield f"data.{name}: {sorted(twice)} stand both in text and in columns; one is enough."
+        if isinstance(given, Table) and given.split and isinstance(given.path, dict):
+            yield f"data.{name}.split: the files already say which rows are for training; leave it out."
+
+
+def modality_problems(scenario: Scenario) -> Iterator[str]:
+    """Modalities that read columns which the rows do not have."""
+    for table in {task_rows(scenario), *([scenario.index.rows] if scenario.index else [])} & set(scenario.data):
+        rows = scenario.data[table]
+        for name, modality in scenario.modalities.items():
+            columns = modality_columns(modality, name, rows)
+            if not columns:
+                yield f"modalities.{name}: data.{table} declares no column of kind {modality.kind}."
+            for column in set(columns) - rows.column_names():
+                yield unknown(f"modalities.{name}.columns", column, rows.column_names())
+
+
+def task_problems(scenario: Scenario) -> Iterator[str]:
+    """Targets and inputs that are not there, and inputs that would give the answer away."""
+    rows = scenario.data[task_rows(scenario)]
+    for name, task in scenario.tasks.items():
+        if task.target not in rows.columns:
+            yield unknown(f"tasks.{name}.target", task.target, rows.columns)
+        elif rows.columns[task.target] not in {"category", "labels"}:
+            kind = rows.columns[task.target]
+            yield f"tasks.{name}.target: {task.target!r} is declared as {kind}; classes are category or labels."
+        for given in task.inputs:
+            if given not in scenario.modalities:
+                yield unknown(f"tasks.{name}.inputs", given, scenario.modalities)
+        for given in task.inputs or tuple(scenario.modalities):
+            modality = scenario.modalities.get(given)
+            if modality and task.target in modality_columns(modality, given, rows):
+                yield f"tasks.{name}.inputs: {given!r} reads the target {task.target!r} itself; leave it out."
+
+
+def index_problems(scenario: Scenario) -> Iterator[str]:
+    """An index over rows, modalities or columns that are not there."""
+    index = scenario.index
+    if index is None:
+        return
+    if index.rows not in scenario.data:
+        yield unknown("index.rows", index.rows, scenario.data)
+        return
+    columns = scenario.data[index.rows].column_names()
+    for name in [*index.embed, *index.weights]:
+        if name not in scenario.modalities:
+            yield unknown("index.embed", name, scenario.modalities)
+    for name in [*index.show, *([index.group] if index.group else [])]:
+        if name not in columns:
+            yield unknown("index.show", name, columns)
+
+
+def gate_problems(scenario: Scenario) -> Iterator[str]:
+    """A gate metric that is not `<task>.<metric>`."""
+    task, _, metric = scenario.gate.metric.partition(".")
+    if task not in scenario.tasks:
+        yield unknown("gate.metric", task, scenario.tasks)
+    elif metric not in SCORERS:
+        yield unknown("gate.metric", metric, SCORERS)
+
+
+def schedule_problems(scenario: Scenario) -> Iterator[str]:
+    """A schedule that is no cron expression."""
+    schedule = scenario.monitor.schedule
+    if schedule is not None and len(schedule.split()) not in {5, 6}:
+        yield f"monitor.schedule: {schedule!r} is not a cron expression, such as '0 3 * * *' for every night at three."
+
+
+def unknown(place: str, word: str, known: Iterable[str]) -> str:
+    """A name that leads nowhere, with the nearest one that does not."""
+    names = sorted(known)
+    return f"{place}: {word!r} is not there.{suggestion(word, names)} Known: {', '.join(names)}."

@@ -1,0 +1,179 @@
+"""Encoders of a run: what identifies them, their exported graphs, and embeddings through these."""
+
+import functools
+import hashlib
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from flows.assembly import build_encoder, has_encoder, is_live
+from flows.spec import Image, Text
+from flows.stages.job import Job, ModalityValues
+from modalities.encoders.onnx import OnnxEncoder, VectorEncoder
+from modalities.preparation.protocol import Arrays, Preparation
+from modalities.weights import PACKAGED
+from polyloom.durable import file_digest, json_digest, publish_folder, read_json
+from polyloom.home import home
+from polyloom.progress import Progress
+from training.embedding import EmbeddingCache, EmbedReport, embed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class AnyEncoder(Protocol):
+    """An encoder with the digest of what its embeddings depend on."""
+
+    digest: str
+    dim: int
+
+    def __call__(self, arrays: Arrays) -> np.ndarray:
+        """The pooled embedding [batch, dim]."""
+
+
+def encoder_digest(job: Job, name: str) -> str:
+    """What an encoder's embeddings depend on, as one hash: model, weights, pooling and preparation.
+
+    Column names are left out, so that scenarios share embeddings of the same values.
+    """
+    modality = job.scenario.modalities[name]
+    prepared = preparation_digest(job.folder / "preparation" / name)
+    if not isinstance(modality, Image | Text):
+        return json_digest({"kind": modality.kind, "preparation": prepared})
+    weights = (
+        fitted_digest(job, name)
+        if is_live(job.scenario, name)
+        else weights_digest(modality, seed=job.scenario.recipe.seed)
+    )
+    pooling = modality.pooling if isinstance(modality, Text) else None
+    return json_digest(
+        {
+            "kind": modality.kind,
+            "model": modality.model,
+            "weights": weights,
+            "pooling": pooling,
+            "preparation": prepared,
+        }
+    )
+
+
+def preparation_digest(folder: Path) -> str:
+    """The preparation's settings and files, without the names of the columns that it reads."""
+    settings = read_json(folder / "preparation.json")
+    kept = {key: value for key, value in settings.items() if key not in {"column", "columns"}}
+    files = {path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.name != "preparation.json"}
+    return json_digest({"settings": kept, "files": files})
+
+
+def fitted_digest(job: Job, name: str) -> str:
+    """SHA-256 of the weights that the fit left."""
+    return file_digest(fitted_weights(job, name))
+
+
+def fitted_weights(job: Job, name: str) -> Path:
+    """Where the fit left an encoder's weights."""
+    return job.folder / "fitted" / "encoders" / f"{name}.safetensors"
+
+
+def weights_digest(modality: Image | Text, *, seed: int) -> str:
+    """What identifies weights that are used as they are."""
+    if modality.weights == "packaged" and modality.model in PACKAGED:
+        return PACKAGED[modality.model].sha256
+    return state_digest(modality, seed=seed)
+
+
+@functools.cache
+def state_digest(modality: Image | Text, *, seed: int) -> str:
+    """SHA-256 over an encoder's tensors."""
+    content = hashlib.sha256()
+    for name, tensor in build_encoder(modality, seed=seed).state_dict().items():
+        content.update(name.encode())
+        content.update(tensor.contiguous().numpy().tobytes())
+    return content.hexdigest()
+
+
+def open_encoder(job: Job, name: str, *, progress: Progress) -> AnyEncoder:
+    """The encoder as it will be released; its graph is exported once for each digest."""
+    digest = encoder_digest(job, name)
+    if not has_encoder(job.scenario.modalities[name]):
+        preparation: Any = job.preparations[name]
+        return VectorEncoder(digest=digest, dim=preparation.dim)
+    folder = home() / "cache" / "exports" / digest
+    if not (folder / "encoder.json").is_file():
+        export(job, name, folder=folder, digest=digest, progress=progress)
+    if importlib.util.find_spec("torch") and nvidia_driver():
+        return on_device(job, name, digest=digest)
+    return OnnxEncoder(folder)
+
+
+def nvidia_driver() -> bool:
+    """Whether importing torch to look for a GPU is worth its seconds."""
+    return Path("/proc/driver/nvidia/version").exists() or bool(shutil.which("nvidia-smi"))
+
+
+def on_device(job: Job, name: str, *, digest: str) -> AnyEncoder:
+    """The encoder in torch on the GPU, which embeds faster there than its graph on the CPU."""
+    from modalities.encoders.device import DeviceEncoder
+    from training.device import place
+
+    return DeviceEncoder(loaded_encoder(job, name), digest=digest, device=place("fp32").device)
+
+
+def loaded_encoder(job: Job, name: str) -> "nn.Module":
+    """The encoder in torch: as the fit left it, or as its weights came."""
+    from safetensors.torch import load_file
+
+    encoder = build_encoder(job.scenario.modalities[name], seed=job.scenario.recipe.seed)
+    if is_live(job.scenario, name):
+        encoder.load_state_dict(load_file(fitted_weights(job, name)))
+    return encoder
+
+
+def export(job: Job, name: str, *, folder: Path, digest: str, progress: Progress) -> None:
+    """Export an encoder, fitted or as it came, and compare it with torch."""
+    from training.export import export_encoder
+
+    with progress.stage(f"export {name}", total=None, unit="graphs") as bar, publish_folder(folder) as draft:
+        encoder = loaded_encoder(job, name)
+        difference = export_encoder(
+            encoder,
+            example=example(job, name),
+            folder=draft,
+            digest=digest,
+            dim=int(encoder.dim),  # type: ignore[arg-type]
+        )
+        bar.say(f"differs from torch by {difference:.1e}")
+
+
+def example(job: Job, name: str) -> Arrays:
+    """Two values of the data, as the graph's example input."""
+    known = [value for value in job.values(name, job.task_table).values if value is not None]
+    return job.preparations[name]((known * 2)[:2] if len(known) < 2 else known[:2])
+
+
+def embed_values(
+    given: ModalityValues, *, preparation: Preparation, encoder: AnyEncoder, name: str, progress: Progress
+) -> EmbedReport:
+    """Vectors of all rows, zeros where the modality is missing; computed once for each content and encoder."""
+    places = np.flatnonzero(given.present)
+    values = [given.values[place] for place in places]
+    result = np.zeros((len(given.values), encoder.dim), dtype=np.float32)
+    if isinstance(encoder, VectorEncoder):
+        result[places] = preparation(values)["vector"] if len(places) else 0.0
+        return EmbedReport(vectors=result, embedded=0, reused=0)
+    report = embed(
+        values,
+        [str(given.hashes[place]) for place in places],
+        prepare=preparation,
+        encode=encoder,
+        dim=encoder.dim,
+        cache=EmbeddingCache(home() / "cache" / "embeddings" / encoder.digest),
+        lengths=getattr(preparation, "lengths", None),
+        name=f"embed {name}",
+        progress=progress,
+    )
+    result[places] = report.vectors
+    return EmbedReport(vectors=result, embedded=report.embedded, reused=report.reused)

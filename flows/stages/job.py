@@ -1,0 +1,127 @@
+"""What every stage of a run works on: the scenario, its snapshot, and the folder of what is finished so far."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from flows.scenario_checks import task_rows
+from flows.scenario_file import load_scenario
+from flows.spec import Scenario
+from ingestion.blobs import blob_path
+from ingestion.snapshots import Snapshot, open_snapshot
+from modalities.preparation.loading import load_preparation
+from modalities.preparation.pictures import PicturePreparation
+from modalities.preparation.protocol import Preparation
+from polyloom.durable import read_json, write_json
+from polyloom.home import home
+from training.embedding import text_hash
+
+JobRef = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModalityValues:
+    """One modality over a table's rows: values for its preparation (None where missing) and their content hashes."""
+
+    values: list[object | None]
+    hashes: list[str | None]
+
+    @property
+    def present(self) -> np.ndarray:
+        """Which rows have the modality, bool [rows]."""
+        return np.array([value is not None for value in self.values], dtype=bool)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A run of a scenario over one snapshot. `ref` is what tasks hand on: small, and JSON."""
+
+    ref: JobRef
+    scenario: Scenario
+
+    @classmethod
+    def load(cls, ref: JobRef) -> Self:
+        """Read the scenario again, with the run's overrides."""
+        return cls(ref=ref, scenario=load_scenario(ref["scenario"], overrides=ref["overrides"]).scenario)
+
+    @property
+    def folder(self) -> Path:
+        """Where this run's finished parts lie."""
+        return home() / "runs" / self.scenario.name / str(self.ref["fingerprint"])[:16]
+
+    @functools.cached_property
+    def snapshot(self) -> Snapshot:
+        """The data."""
+        return open_snapshot(Path(self.ref["snapshot"]))
+
+    @functools.cached_property
+    def task_table(self) -> str:
+        """The table that the tasks learn from."""
+        return task_rows(self.scenario)
+
+    @functools.cached_property
+    def tables(self) -> tuple[str, ...]:
+        """The tables whose rows are embedded."""
+        index = [self.scenario.index.rows] if self.scenario.index else []
+        return tuple(dict.fromkeys([self.task_table, *index]))
+
+    def rows(self, table: str) -> list[dict[str, object]]:
+        """A table's rows as mappings; pictures are paths into the picture store."""
+        if table not in self._rows:
+            self._rows[table] = self._read(table)
+        return self._rows[table]
+
+    @functools.cached_property
+    def _rows(self) -> dict[str, list[dict[str, object]]]:
+        return {}
+
+    def split(self, name: str) -> np.ndarray:
+        """Row numbers of one split of the task table."""
+        return np.array(
+            [n for n, row in enumerate(self.rows(self.task_table)) if row["_split"] == name], dtype=np.int64
+        )
+
+    def targets(self, task: str) -> list[object]:
+        """The target of every row of the task table."""
+        return [row[self.scenario.tasks[task].target] for row in self.rows(self.task_table)]
+
+    @functools.cached_property
+    def preparations(self) -> dict[str, Preparation]:
+        """The preparations that the stage `prepare` left."""
+        return {name: load_preparation(self.folder / "preparation" / name) for name in self.scenario.modalities}
+
+    def values(self, modality: str, table: str) -> ModalityValues:
+        """A modality's values in a table."""
+        return modality_values(self.preparations[modality], self.rows(table))
+
+    def finished(self, stage: str) -> dict[str, Any] | None:
+        """What a stage of this run reported when it ended, or None when it has not."""
+        path = self.folder / f"{stage}.json"
+        return read_json(path) if path.is_file() else None
+
+    def finish(self, stage: str, report: dict[str, Any]) -> dict[str, Any]:
+        """Note that a stage has ended; a later run of the same job will not do it again."""
+        write_json(self.folder / f"{stage}.json", report)
+        return report
+
+    def _read(self, table: str) -> list[dict[str, object]]:
+        image = self.scenario.data[table].image
+        rows: list[dict[str, object]] = self.snapshot.table(table).to_pylist()
+        for row in rows:
+            if image and row[image] is not None:
+                row[image] = str(blob_path(home() / "blobs", str(row[image])))
+        return rows
+
+
+def modality_values(preparation: Preparation, rows: Sequence[dict[str, object]]) -> ModalityValues:
+    """A preparation's values in rows, with the hashes under which their embeddings are kept."""
+    values = [preparation.value(row) for row in rows]
+    is_picture = isinstance(preparation, PicturePreparation)
+    hashes = [
+        None if value is None else Path(str(value)).name if is_picture else text_hash(str(value)) for value in values
+    ]
+    return ModalityValues(values=values, hashes=hashes)

@@ -1,0 +1,187 @@
+"""Everything that answers, in one sealed folder: preparations, graphs, index generations, items, figures, card."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flows.assembly import has_encoder, is_live
+from flows.spec import Image, Scenario, Text
+from flows.stages.encoders import AnyEncoder, embed_values, open_encoder
+from flows.stages.job import Job
+from modalities.weights import PACKAGED
+from polyloom.durable import publish_folder, read_json, write_json
+from polyloom.home import home
+from polyloom.progress import Progress
+from polyloom.version import code_version
+from releases.bundle import seal
+from releases.card import model_card
+from retrieval.generation import build_generation
+
+
+def package(job: Job, *, progress: Progress) -> dict[str, Any]:
+    """Build and seal the bundle; the same parts give the same digest. Reports digest, folder and index counts."""
+    done = job.finished("package")
+    if done is not None and Path(done["folder"]).is_dir():
+        return done
+    encoders = {name: open_encoder(job, name, progress=progress) for name in job.scenario.modalities}
+    staging = job.folder / "bundle"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    index = build_index(job, staging, encoders, progress=progress)
+    copy_parts(job, staging, encoders)
+    write_facts(job, staging, encoders, index)
+    digest = seal(staging)
+    folder = home() / "releases" / job.scenario.name / digest
+    if not folder.is_dir():
+        with publish_folder(folder) as draft:
+            shutil.copytree(staging, draft, dirs_exist_ok=True)
+    shutil.rmtree(staging)
+    return job.finish("package", {"digest": digest, "folder": str(folder), "index": index})
+
+
+def build_index(job: Job, folder: Path, encoders: dict[str, AnyEncoder], *, progress: Progress) -> dict[str, Any]:
+    """One exact generation a modality over the index's rows, and the items beside them."""
+    settings = job.scenario.index
+    if settings is None:
+        return {}
+    items = job.snapshot.table(settings.rows)
+    keys = items["_key"].to_pylist()
+    report: dict[str, Any] = {"rows": len(keys), "modalities": {}}
+    for name in settings.embed:
+        given = job.values(name, settings.rows)
+        embedded = embed_values(
+            given, preparation=job.preparations[name], encoder=encoders[name], name=name, progress=progress
+        )
+        # A text without a letter embeds to nothing, and nothing can be near it.
+        rows = np.flatnonzero(np.any(embedded.vectors != 0, axis=1))
+        with progress.stage(f"index {name}", total=len(rows), unit="vectors") as bar:
+            build_generation(
+                folder / "index" / name,
+                ids=[keys[row] for row in rows],
+                vectors=embedded.vectors[rows],
+                encoder_digest=encoders[name].digest,
+            )
+            bar.advance(len(rows))
+        counts = {"vectors": len(rows), "embedded": embedded.embedded, "reused": embedded.reused}
+        report["modalities"][name] = counts
+    write_items(items, folder / "items.parquet")
+    return report
+
+
+def write_items(items: pa.Table, path: Path) -> None:
+    """The items' columns with their keys, without what only ingestion needs."""
+    internal = [name for name in items.column_names if name.startswith("_") and name != "_key"]
+    pq.write_table(items.drop_columns(internal).replace_schema_metadata(None), path, compression="zstd")
+
+
+def copy_parts(job: Job, folder: Path, encoders: dict[str, AnyEncoder]) -> None:
+    """Preparations, graphs with their calibrated decoders, pictures."""
+    shutil.copytree(job.folder / "preparation", folder / "preparation")
+    for name, modality in job.scenario.modalities.items():
+        if has_encoder(modality):
+            shutil.copytree(home() / "cache" / "exports" / encoders[name].digest, folder / "encoders" / name)
+    shutil.copytree(job.folder / "heads", folder / "heads")
+    decoders = read_json(job.folder / "evaluation" / "decoders.json")
+    for task, decoder in decoders.items():
+        path = folder / "heads" / task / "head.json"
+        write_json(path, {**read_json(path), "decoder": decoder})
+    (folder / "pictures").mkdir()
+    for picture in sorted((job.folder / "evaluation").glob("*.png")):
+        shutil.copy(picture, folder / "pictures")
+
+
+def write_facts(job: Job, folder: Path, encoders: dict[str, AnyEncoder], index: dict[str, Any]) -> None:
+    """What the runtime must know, the scenario as it was, figures, data, and the card."""
+    scenario = job.scenario
+    metrics = (job.finished("evaluate") or {})["metrics"]
+    write_json(folder / "application.json", application(scenario, encoders))
+    write_json(folder / "scenario.json", scenario.model_dump(mode="json"))
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "snapshot.json", {**job.ref["data"], "index": {"rows": index.get("rows", 0)}})
+    (folder / "card.md").write_text(card(job, metrics), encoding="utf-8")
+
+
+def application(scenario: Scenario, encoders: dict[str, AnyEncoder]) -> dict[str, Any]:
+    """The facts that `releases.runtime` opens a bundle by."""
+    modalities = {
+        name: {
+            "kind": modality.kind,
+            "encoder": "onnx" if has_encoder(modality) else "vector",
+            "digest": encoders[name].digest,
+            "dim": encoders[name].dim,
+        }
+        for name, modality in scenario.modalities.items()
+    }
+    facts = {"name": scenario.name, "title": scenario.title, "description": scenario.description}
+    return {**facts, "modalities": modalities, "tasks": list(scenario.tasks), "index": index_facts(scenario)}
+
+
+def index_facts(scenario: Scenario) -> dict[str, Any] | None:
+    """What search must know about the items."""
+    if scenario.index is None:
+        return None
+    rows = scenario.data[scenario.index.rows]
+    single = {name: "text" for name in (*rows.text, getattr(rows, "key", None)) if name}
+    return {
+        "embed": list(scenario.index.embed),
+        "weights": dict(scenario.index.weights),
+        "show": list(scenario.index.show or [*rows.text, *rows.columns]),
+        "group": scenario.index.group,
+        "columns": {**single, **rows.columns},
+        "image": rows.image,
+    }
+
+
+def card(job: Job, metrics: dict[str, Any]) -> str:
+    """The model card; it has no times in it, so that the same run gives the same bundle."""
+    scenario = job.scenario
+    fitted = job.finished("fit") or {}
+    return model_card(
+        scenario=scenario.name,
+        title=scenario.title,
+        snapshot=job.ref["data"]["id"],
+        metrics=metrics,
+        gate=None,
+        modalities={name: modality.model_dump(mode="json") for name, modality in scenario.modalities.items()},
+        tasks={
+            name: {**task.model_dump(mode="json"), "best_epoch": fitted.get("best_epoch")}
+            for name, task in scenario.tasks.items()
+        },
+        rows=job.ref["data"]["tables"],
+        intended_use=scenario.description or f"Made for the scenario {scenario.name!r}.",
+        limits=limits(job),
+        weights_origin={
+            name: origin(modality, live=is_live(scenario, name))
+            for name, modality in scenario.modalities.items()
+            if isinstance(modality, Image | Text)
+        },
+        seconds={},
+        code_version=code_version(),
+    )
+
+
+def limits(job: Job) -> list[str]:
+    """What follows from how the run was made."""
+    found = ["Figures hold for rows like the test rows; how it does on other data is not known."]
+    for name, modality in job.scenario.modalities.items():
+        frozen = isinstance(modality, Image | Text) and not is_live(job.scenario, name)
+        if frozen and getattr(modality, "weights", "") == "scratch":
+            found.append(f"The encoder {name!r} was neither trained before nor here: its features are random.")
+    return found
+
+
+def origin(modality: Image | Text, *, live: bool) -> dict[str, Any]:
+    """Where an encoder's weights came from."""
+    facts: dict[str, Any] = {
+        "model": modality.model,
+        "origin": modality.weights,
+        "trained here": "yes" if live else "no",
+    }
+    if modality.weights == "packaged" and modality.model in PACKAGED:
+        entry = PACKAGED[modality.model]
+        facts |= {"sha256": entry.sha256, "licence": entry.licence}
+    return facts

@@ -1,0 +1,108 @@
+"""Prefect tasks around the stages. They hand on small JSON values: paths, digests, ids, counts."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.console import console_progress
+from flows.journal import Journal, Tee
+from flows.scenario_file import load_scenario
+from flows.stages.embed import embed_frozen
+from flows.stages.evaluate import evaluate
+from flows.stages.export import export_graphs
+from flows.stages.fit import fit
+from flows.stages.ingest import ingest, snapshot_summary
+from flows.stages.job import Job, JobRef
+from flows.stages.package import package
+from flows.stages.prepare import prepare
+from flows.stages.release import release
+from flows.tracking import TrainingRun
+from polyloom.progress import Progress
+
+Report = dict[str, Any]
+
+
+@contextmanager
+def shown(journal: str) -> Iterator[Progress]:
+    """Progress on the terminal and in the run's journal, which the page follows."""
+    with closing(Journal(Path(journal))) as written:
+        yield Tee([console_progress(), written])
+
+
+def timed(work: Callable[[], Report]) -> Report:
+    """What the work reports, and its seconds."""
+    started = time.monotonic()
+    report = work()
+    return {**report, "seconds": round(time.monotonic() - started, 3)}
+
+
+@task(name="ingest", cache_policy=NO_CACHE)
+def ingest_task(scenario: str, overrides: list[str], journal: str) -> Report:
+    """Sources to a snapshot."""
+    with shown(journal) as progress:
+
+        def work() -> Report:
+            report = ingest(load_scenario(scenario, overrides=overrides), progress=progress)
+            return {"folder": str(report.folder), "data": snapshot_summary(report)}
+
+        return timed(work)
+
+
+@task(name="prepare", cache_policy=NO_CACHE)
+def prepare_task(ref: JobRef) -> Report:
+    """Preparations fitted on the training rows."""
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: prepare(Job.load(ref), progress=progress))
+
+
+@task(name="embed", cache_policy=NO_CACHE)
+def embed_task(ref: JobRef) -> Report:
+    """Frozen encoders over all rows."""
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: {"encoders": embed_frozen(Job.load(ref), progress=progress)})
+
+
+@task(name="fit", cache_policy=NO_CACHE)
+def fit_task(ref: JobRef, tracking_uri: str) -> Report:
+    """The fitting loop; every epoch's figures go into the MLflow run."""
+    run = TrainingRun.attach(tracking_uri=tracking_uri, run_id=ref["run_id"])
+
+    def log(epoch: Any) -> None:
+        figures = {key: value for key, value in vars(epoch).items() if key != "epoch"}
+        run.log_metrics(figures, step=epoch.epoch)
+
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: fit(Job.load(ref), progress=progress, on_epoch=log))
+
+
+@task(name="export", cache_policy=NO_CACHE)
+def export_task(ref: JobRef) -> Report:
+    """Graphs, compared with torch."""
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: export_graphs(Job.load(ref), progress=progress))
+
+
+@task(name="evaluate", cache_policy=NO_CACHE)
+def evaluate_task(ref: JobRef) -> Report:
+    """Calibration and test figures, by the exported graphs."""
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: evaluate(Job.load(ref), progress=progress))
+
+
+@task(name="package", cache_policy=NO_CACHE)
+def package_task(ref: JobRef) -> Report:
+    """Index generations and the sealed bundle."""
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: package(Job.load(ref), progress=progress))
+
+
+@task(name="release", cache_policy=NO_CACHE)
+def release_task(ref: JobRef, packaged: Report, tracking_uri: str) -> Report:
+    """Registration, gate, promotion."""
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: release(Job.load(ref), packaged, tracking_uri=tracking_uri, progress=progress))

@@ -1,0 +1,165 @@
+"""The flow from sources to a released champion. One flow run is one MLflow run."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows import settings, tasks
+from flows.journal import Journal, journal_path
+from flows.scenario_file import LoadedScenario, load_scenario
+from flows.stages.job import Job, JobRef
+from flows.tracking import TrainingRun
+from flows.unchanged import deciding, recall, remember, request_digest
+from polyloom.durable import json_digest, locked
+from polyloom.home import home
+from polyloom.version import code_version
+
+Result = dict[str, Any]
+PARAMETER_CHARACTERS = 500
+
+
+@flow(name="train")
+def train(scenario: str, overrides: list[str] | None = None) -> Result:
+    """Ingest, fit, calibrate, export, index, release. A run that was killed goes on where it stopped."""
+    settings.apply()
+    loaded = load_scenario(scenario, overrides=overrides or [])
+    name = loaded.scenario.name
+    flow_run_id = str(flow_run.get_id() or "")
+    with (
+        Journal(journal_path(home(), name, flow_run_id or f"local-{os.getpid()}")) as journal,
+        locked(home() / "locks" / f"run-{name}", waiting=lambda: journal.log("waiting for another run to end")),
+    ):
+        request = request_digest(loaded)
+        known = recall(name, request)
+        if known is not None:
+            return note_unchanged(loaded, known, flow_run_id=flow_run_id)
+        result = run_stages(loaded, overrides or [], journal=journal, flow_run_id=flow_run_id)
+        remember(name, request, result)
+        return result
+
+
+def run_stages(loaded: LoadedScenario, overrides: list[str], *, journal: Journal, flow_run_id: str) -> Result:
+    """Every stage as a Prefect task."""
+    scenario, uri = str(loaded.path), os.environ["MLFLOW_TRACKING_URI"]
+    ingested = tasks.ingest_task(scenario, overrides, journal_file(loaded, flow_run_id))
+    fingerprint = json_digest(
+        {"scenario": deciding(loaded), "snapshot": ingested["data"]["id"], "code": code_version()}
+    )
+    run = open_run(loaded, fingerprint, flow_run_id=flow_run_id)
+    ref: JobRef = {
+        "scenario": scenario,
+        "overrides": overrides,
+        "snapshot": ingested["folder"],
+        "data": ingested["data"],
+        "fingerprint": fingerprint,
+        "run_id": run.run_id,
+        "flow_run_id": flow_run_id,
+        "journal": journal_file(loaded, flow_run_id),
+    }
+    try:
+        run.log_params(flat_parameters(deciding(loaded)))
+        run.log_snapshot(
+            scenario=loaded.scenario.name, snapshot_id=ingested["data"]["id"], rows=ingested["data"]["rows_kept"]
+        )
+        reports = {"ingest": ingested, "prepare": tasks.prepare_task(ref), "embed": tasks.embed_task(ref)}
+        reports["fit"] = tasks.fit_task(ref, uri)
+        reports["export"] = tasks.export_task(ref)
+        reports["evaluate"] = tasks.evaluate_task(ref)
+        reports["package"] = tasks.package_task(ref)
+        reports["release"] = tasks.release_task(ref, reports["package"], uri)
+        result = summary(loaded, ref, reports)
+        journal.metrics(flat_figures(result["metrics"]))
+        log_outcome(run, ref, result, reports)
+    except BaseException:
+        run.finish("FAILED")
+        raise
+    run.finish("FINISHED")
+    return result
+
+
+def open_run(loaded: LoadedScenario, fingerprint: str, *, flow_run_id: str) -> TrainingRun:
+    """The MLflow run of this training run, reopened when it was begun before."""
+    return TrainingRun.open(
+        tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
+        artifact_root=home() / "mlartifacts",
+        scenario=loaded.scenario.name,
+        fingerprint=fingerprint,
+        flow_run_id=flow_run_id or None,
+        tags={"polyloom.code": code_version()},
+    )
+
+
+def journal_file(loaded: LoadedScenario, flow_run_id: str) -> str:
+    """The run's journal."""
+    return str(journal_path(home(), loaded.scenario.name, flow_run_id or f"local-{os.getpid()}"))
+
+
+def summary(loaded: LoadedScenario, ref: JobRef, reports: dict[str, Result]) -> Result:
+    """What the command line and `--json` show."""
+    released, packaged, data = reports["release"], reports["package"], ref["data"]
+    embedded = reports["embed"]["encoders"]
+    return {
+        "scenario": loaded.scenario.name,
+        "status": "released" if released["alias"] == "champion" else "refused",
+        "mlflow_run_id": ref["run_id"],
+        "flow_run_id": ref["flow_run_id"] or None,
+        "release": {
+            "name": loaded.scenario.name,
+            "version": released["version"],
+            "digest": released["digest"],
+            "alias": released["alias"],
+        },
+        "gate": released["verdict"],
+        "snapshot": data,
+        "metrics": reports["evaluate"]["metrics"],
+        "index": packaged["index"],
+        "embedded": {name: counts["embedded"] for name, counts in embedded.items()},
+        "reused": {name: counts["reused"] for name, counts in embedded.items()},
+        "seconds": {stage: report["seconds"] for stage, report in reports.items()},
+        "bundle": packaged["folder"],
+    }
+
+
+def log_outcome(run: TrainingRun, ref: JobRef, result: Result, reports: dict[str, Result]) -> None:
+    """Figures, pictures, card and links of a finished run."""
+    run.log_metrics(flat_figures(result["metrics"]), step=int(reports["fit"]["best_epoch"]))
+    folder = Job.load(ref).folder / "evaluation"
+    for picture in sorted(folder.glob("*.png")):
+        run.log_artifact(picture, "pictures")
+    run.log_artifact(Path(result["bundle"]) / "card.md")
+    run.set_tags(
+        {
+            "polyloom.status": result["status"],
+            "polyloom.release": f"{result['release']['name']}/{result['release']['version']}",
+            "polyloom.digest": result["release"]["digest"],
+            "polyloom.gate": result["gate"]["reason"],
+        }
+    )
+
+
+def note_unchanged(loaded: LoadedScenario, known: Result, *, flow_run_id: str) -> Result:
+    """Write a flow run that found nothing to do down as an MLflow run of its own, with the release it stands by."""
+    run = open_run(loaded, f"unchanged-{known['release']['digest']}-{flow_run_id}", flow_run_id=flow_run_id)
+    run.log_metrics(flat_figures(known["metrics"]), step=0)
+    release = f"{known['release']['name']}/{known['release']['version']}"
+    run.set_tags(
+        {"polyloom.status": "unchanged", "polyloom.release": release, "polyloom.trained_by": known["mlflow_run_id"]}
+    )
+    run.finish("FINISHED")
+    return {**known, "mlflow_run_id": run.run_id, "trained_by": known["mlflow_run_id"], "flow_run_id": flow_run_id}
+
+
+def flat_figures(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
+    """`task.metric` -> value."""
+    return {f"{task}.{name}": value for task, figures in metrics.items() for name, value in figures.items()}
+
+
+def flat_parameters(value: Any, prefix: str = "") -> dict[str, object]:
+    """The scenario as `recipe.epochs` -> 5, for MLflow's parameters."""
+    if not isinstance(value, dict):
+        return {prefix: str(value)[:PARAMETER_CHARACTERS]}
+    parts = [flat_parameters(inner, f"{prefix}.{key}" if prefix else key) for key, inner in value.items()]
+    return {key: inner for part in parts for key, inner in part.items()}

@@ -1,0 +1,69 @@
+"""Whether a run would give again what is there already: asked before anything is read, embedded or trained."""
+
+from pathlib import Path
+from typing import Any
+
+from flows.assembly import table_sources
+from flows.scenario_file import LoadedScenario
+from ingestion.fingerprint import source_fingerprint
+from polyloom.durable import json_digest, read_json, write_json
+from polyloom.errors import IntegrityError
+from polyloom.home import home
+from polyloom.version import code_version
+from releases.bundle import verify
+from releases.ledger import Ledger
+from releases.promotion import changes
+
+Result = dict[str, Any]
+
+
+def request_digest(loaded: LoadedScenario) -> str:
+    """One hash over all that decides a run's result: the scenario, its sources' content, and the code."""
+    return json_digest(
+        {
+            "scenario": deciding(loaded),
+            "sources": source_fingerprint(table_sources(loaded.scenario, beside=loaded.path.parent)),
+            "code": code_version(),
+        }
+    )
+
+
+def deciding(loaded: LoadedScenario) -> dict[str, Any]:
+    """The scenario without what only says when it runs."""
+    return loaded.scenario.model_dump(mode="json", exclude={"monitor"})
+
+
+def remember(scenario: str, request: str, result: Result) -> None:
+    """Note what a request gave."""
+    write_json(last_path(scenario), {"request": request, "result": result})
+
+
+def recall(scenario: str, request: str) -> Result | None:
+    """The released result of the same request, when its bundle is whole and still champion; else None."""
+    path = last_path(scenario)
+    if not path.is_file():
+        return None
+    last = read_json(path)
+    result: Result = last["result"]
+    if last["request"] != request or champion_version(scenario) != result["release"]["version"]:
+        return None
+    try:
+        verify(Path(result["bundle"]), expected=result["release"]["digest"])
+    except IntegrityError:
+        return None
+    return {**result, "status": "unchanged"}
+
+
+def champion_version(scenario: str) -> str | None:
+    """The champion's version by the ledger, which needs no registry to be read."""
+    made = [
+        change
+        for change in changes(Ledger(home() / "ledger" / f"{scenario}.jsonl"))
+        if (change.alias, change.outcome) == ("champion", "done")
+    ]
+    return made[-1].version if made else None
+
+
+def last_path(scenario: str) -> Path:
+    """Where the last request and its result are noted."""
+    return home() / "runs" / scenario / "last.json"

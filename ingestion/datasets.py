@@ -1,0 +1,148 @@
+"""Data sets by name: found beside the scenario or in a data folder, made on demand, or fetched when asked."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from polyloom.durable import locked, publish_folder
+from polyloom.errors import RequestError, suggestion
+from polyloom.home import data_folders, home
+from polyloom.progress import SILENT, Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """A data set that polyloom knows: `made` by its own code, or `public` and fetched from `source`."""
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    kind: Literal["made", "public"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A known data set, and the folder in which it was found, if any."""
+
+    data_set: DataSet
+    found: Path | None
+
+
+BANKING77 = (
+    "https://raw.githubusercontent.com/PolyAI-LDN/task-specific-datasets/"
+    "57ec275d8078af65b7731c2a98be812d844a6d6b/banking_data/"
+)
+FASHION_MNIST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+OURS = "made by polyloom's own code; every row is invented"
+
+DATA_SETS: Mapping[str, DataSet] = {
+    one.name: one
+    for one in (
+        DataSet(
+            name="shop", title="A made-up shop: products, pictures and shoppers' events",
+            licence="Apache-2.0", source=OURS, kind="made",
+        ),
+        DataSet(
+            name="support", title="A made-up help desk: questions and answers in English and Chinese",
+            licence="Apache-2.0", source=OURS, kind="made",
+        ),
+        DataSet(
+            name="banking77", title="Customers' questions to a bank, 77 intents",
+            licence="CC BY 4.0", source=BANKING77, kind="public",
+        ),
+        DataSet(
+            name="fashion_mnist", title="Pictures of clothes, 28 x 28, 10 classes",
+            licence="MIT", source=FASHION_MNIST, kind="public",
+        ),
+    )
+}  # fmt: skip
+
+
+def locate(path: str, *, beside: Path) -> Path:
+    """The absolute path that a scenario's `path` means.
+
+    It is looked for beside the scenario (`beside` is its file or its folder), then in each data folder,
+    where its first component names the data set. A set that polyloom can make is made.
+
+    Raises:
+        RequestError: there is no such file; says where it was looked for and what to do.
+    """
+    given = Path(path).expanduser()
+    folders = [beside.absolute() if beside.is_dir() else beside.absolute().parent]
+    if not given.is_absolute():
+        folders += data_folders()
+    for folder in folders:
+        if (folder / given).exists():
+            return folder / given
+    name = given.parts[0] if given.parts else path
+    known = None if given.is_absolute() else DATA_SETS.get(name)
+    if known is not None and known.kind == "made" and (found := _made(name) / Path(*given.parts[1:])).exists():
+        return found
+    raise RequestError(_not_found(path, name, known, folders))
+
+
+def fetch(name: str, *, progress: Progress = SILENT, base_url: str | None = None) -> Path:
+    """Fetch a public data set into the state folder, or make one of ours; gives its folder.
+
+    `base_url` replaces the address of the public source, for a mirror.
+
+    Raises:
+        RequestError: there is no such data set.
+        DataError: the source cannot be reached.
+        IntegrityError: what came is not what was published.
+    """
+    data_set = DATA_SETS.get(name)
+    if data_set is None:
+        raise RequestError(
+            f"{name!r} is not a known data set.{suggestion(name, DATA_SETS)} Known: {', '.join(DATA_SETS)}."
+        )
+    if data_set.kind == "made":
+        return _made(name)
+    from ingestion.public import fill
+
+    return _published(name, lambda draft: fill(name, draft, base_url=base_url or data_set.source, progress=progress))
+
+
+def catalogue() -> list[Listed]:
+    """Every known data set, with where it was found."""
+    return [Listed(data_set=one, found=_found(name)) for name, one in DATA_SETS.items()]
+
+
+def _found(name: str) -> Path | None:
+    return next((folder / name for folder in data_folders() if (folder / name).is_dir()), None)
+
+
+def _made(name: str) -> Path:
+    from ingestion.demo.make import make
+
+    return _published(name, lambda draft: make(name, draft, seed=7))
+
+
+def _published(name: str, fill: Callable[[Path], None]) -> Path:
+    target = home() / "datasets" / name
+    with locked(home() / "locks" / f"dataset-{name}.lock"):
+        if not target.is_dir():
+            with publish_folder(target) as draft:
+                fill(draft)
+    return target
+
+
+def _not_found(path: str, name: str, known: DataSet | None, folders: list[Path]) -> str:
+    there = next((folder / name for folder in folders if (folder / name).is_dir()), None)
+    if there is not None and not Path(path).is_absolute():
+        files = sorted(file.relative_to(there.parent).as_posix() for file in there.iterdir())
+        return (
+            f"path: there is no {path!r}; {there} has {', '.join(files[:20]) or 'no files'}.{suggestion(path, files)}"
+        )
+    if known is not None and known.kind == "public":
+        return (
+            f"path: the data set {name!r} is not here. Set POLYLOOM_DATA to a folder that holds {path!r}, "
+            f"or run `polyloom datasets fetch {name}`."
+        )
+    looked = " or ".join(str(folder) for folder in folders)
+    return (
+        f"path: there is no {path!r} in {looked}.{suggestion(name, DATA_SETS)} "
+        f"Check the path; it is read from the scenario's own folder, then from POLYLOOM_DATA."
+    )

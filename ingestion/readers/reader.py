@@ -1,0 +1,47 @@
+"""What every reader gives: raw rows with their origin, or a refusal where a row cannot be read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ingestion.refusals import Refusal
+
+CONTENT_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """A picture whose bytes stay in the source: their SHA-256 and size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """A row as the source has it. `number` is the line it starts on, or its position where there are no lines.
+
+    A refused row has no values; `content` is then its original text.
+    """
+
+    source: str
+    number: int
+    values: Mapping[str, object]
+    refusal: Refusal | None = None
+    content: str = ""
+
+
+class Reader(Protocol):
+    """One source file or folder."""
+
+    def header(self) -> frozenset[str] | None:
+        """The columns of the source, or None where only reading every row tells."""
+
+    def rows(self) -> Iterator[RawRow]:
+        """Every row, in the order of the source."""
+
+
+def refused_row(source: str, number: int, refusal: Refusal, content: str) -> RawRow:
+    """A row that cannot be read; what is not text in its content becomes `?`."""
+    text = content[:CONTENT_LIMIT].encode("utf-8", errors="replace").decode()
+    return RawRow(source, number, {}, refusal, text)

@@ -1,0 +1,58 @@
+"""What ingestion is told about one source of rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ingestion.datasets import locate
+from polyloom.errors import RequestError
+
+SPLITS = ("train", "validation", "test")
+UNSPLIT = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSource:
+    """One table of a scenario: where its rows come from and what its columns mean.
+
+    `paths` maps a split to an absolute path; the split `""` stands for one source whose rows are split by
+    their key, or by the column `split`. `columns` maps a name to number, category, labels, text or time.
+    `weight` is the column that holds the kind of an event.
+    """
+
+    name: str
+    paths: Mapping[str, Path]
+    kind: Literal["table", "pictures"] = "table"
+    key: str | None = None
+    text: tuple[str, ...] = ()
+    image: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    user: str | None = None
+    item: str | None = None
+    time: str | None = None
+    weight: str | None = None
+    encoding: str = "utf-8"
+    separator: str | None = None
+    split: str | None = None
+    sample: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what no source can mean."""
+        unknown = [split for split in self.paths if split not in {*SPLITS, UNSPLIT}]
+        if unknown or not self.paths or (UNSPLIT in self.paths and len(self.paths) > 1):
+            raise RequestError(
+                f"data.{self.name}.path: {sorted(self.paths)} is not a set of splits. "
+                f"Give one path, or one for each of {', '.join(SPLITS)}."
+            )
+
+    def ordered_paths(self) -> list[tuple[str, Path]]:
+        """Split and path, in the order in which they are read: train, validation, test."""
+        return [(split, self.paths[split]) for split in (UNSPLIT, *SPLITS) if split in self.paths]
+
+
+def resolve_paths(path: str | Mapping[str, str], *, beside: Path) -> dict[str, Path]:
+    """The absolute paths of a scenario's `path`, by split (`""` where there is one path for all)."""
+    given = {UNSPLIT: path} if isinstance(path, str) else path
+    return {split: locate(one, beside=beside) for split, one in given.items()}

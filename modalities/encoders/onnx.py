@@ -1,0 +1,46 @@
+"""Encoders as exported graphs, run without torch: in serving, and in training wherever the encoder is frozen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modalities.preparation.protocol import Arrays
+from polyloom.durable import read_json
+
+
+class OnnxEncoder:
+    """Arrays of a preparation to the pooled embedding [batch, dim], float32."""
+
+    def __init__(self, folder: Path) -> None:
+        facts = read_json(folder / "encoder.json")
+        self.digest: str = facts["digest"]
+        self.dim: int = facts["dim"]
+        self._session = open_session(folder / "model.onnx")
+
+    def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The pooled embedding of a batch."""
+        return np.asarray(self._session.run(["pooled"], dict(arrays))[0])
+
+
+class VectorEncoder:
+    """Stands where a preparation's `vector` is already the embedding."""
+
+    def __init__(self, *, digest: str, dim: int) -> None:
+        self.digest = digest
+        self.dim = dim
+
+    def __call__(self, arrays: Arrays) -> np.ndarray:
+        """The vector itself."""
+        return arrays["vector"]
+
+
+def open_session(path: Path) -> Any:
+    """An ONNX Runtime session on the CPU that keeps no memory between calls of different sizes."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,77 @@
+"""Several modalities' embeddings to one, whatever is missing.
+
+Each modality passes a LayerNorm; one that a row does not have is replaced by a learned embedding.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class Fusion(nn.Module):
+    """What both fusions share: normalising, learned embeddings for what is missing, modality dropout."""
+
+    def __init__(self, *, dims: Mapping[str, int], modality_dropout: float) -> None:
+        super().__init__()
+        self.names = tuple(dims)
+        self.modality_dropout = modality_dropout
+        self.norms = nn.ModuleDict({name: nn.LayerNorm(dim) for name, dim in dims.items()})
+        self.missing = nn.ParameterDict({name: nn.Parameter(torch.zeros(dim)) for name, dim in dims.items()})
+
+    def inputs(self, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> list[Tensor]:
+        """Each modality's embedding [batch, dim], normalised or replaced. `present` is 1 or 0, [batch]."""
+        kept = self._dropped(present) if self.training and self.modality_dropout else present
+        return [self._filled(name, embeddings[name], kept[name].unsqueeze(1)) for name in self.names]
+
+    def _filled(self, name: str, embedding: Tensor, present: Tensor) -> Tensor:
+        normalised: Tensor = self.norms[name](embedding)
+        filled: Tensor = present * normalised + (1.0 - present) * self.missing[name]
+        return filled
+
+    def _dropped(self, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Hide modalities at random, but never a row's last one."""
+        stacked = torch.stack([present[name] for name in self.names], dim=1)
+        kept = stacked * (torch.rand_like(stacked) >= self.modality_dropout)
+        kept = torch.where(kept.sum(dim=1, keepdim=True) > 0, kept, stacked)
+        return {name: kept[:, place] for place, name in enumerate(self.names)}
+
+
+class ConcatFusion(Fusion):
+    """All embeddings side by side, [batch, sum of dims], or through one hidden layer."""
+
+    def __init__(self, *, dims: Mapping[str, int], modality_dropout: float, hidden: int, dropout: float) -> None:
+        super().__init__(dims=dims, modality_dropout=modality_dropout)
+        width = sum(dims.values())
+        layers: list[nn.Module] = [nn.Dropout(dropout)]
+        if hidden:
+            layers = [nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers)
+        self.dim = hidden or width
+
+    def forward(self, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:
+        """The fused embedding [batch, dim]."""
+        fused: Tensor = self.layers(torch.cat(self.inputs(embeddings, present), dim=1))
+        return fused
+
+
+class GatedFusion(Fusion):
+    """A weighted mean of projected embeddings [batch, hidden]; the weights are learned per row.
+
+    Arevalo et al., "Gated Multimodal Units for Information Fusion" (2017), with a softmax over modalities.
+    """
+
+    def __init__(self, *, dims: Mapping[str, int], modality_dropout: float, hidden: int, dropout: float) -> None:
+        super().__init__(dims=dims, modality_dropout=modality_dropout)
+        self.dim = hidden or max(dims.values())
+        self.projections = nn.ModuleDict({name: nn.Linear(dim, self.dim) for name, dim in dims.items()})
+        self.gate = nn.Linear(sum(dims.values()), len(dims))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:
+        """The fused embedding [batch, dim]."""
+        parts = self.inputs(embeddings, present)
+        gates = torch.softmax(self.gate(torch.cat(parts, dim=1)), dim=1)
+        projected = [torch.tanh(self.projections[name](part)) for name, part in zip(self.names, parts, strict=True)]
+        fused: Tensor = self.dropout((torch.stack(projected, dim=1) * gates.unsqueeze(2)).sum(dim=1))
+        return fused

@@ -1,0 +1,169 @@
+"""The model card: what a release is, what it learned from, how good it is, what it must not be used for.
+
+It says only what it is given; what is unknown is left out or called unknown.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+HEADER = "---"
+
+
+def model_card(
+    *,
+    scenario: str,
+    title: str,
+    snapshot: str,
+    metrics: Mapping[str, Mapping[str, Any]],
+    gate: Mapping[str, Any] | None,
+    modalities: Mapping[str, Mapping[str, Any]],
+    tasks: Mapping[str, Mapping[str, Any]],
+    rows: Mapping[str, Mapping[str, Any]],
+    intended_use: str,
+    limits: Sequence[str],
+    weights_origin: Mapping[str, Mapping[str, Any]],
+    seconds: Mapping[str, float],
+    digest: str | None = None,
+    data_licence: str | None = None,
+    code_version: str | None = None,
+) -> str:
+    """The card in Markdown.
+
+    Args:
+        metrics: task -> metric -> a number, or `{"value", "low", "high"}` where there is an interval.
+        gate: what the gate decided, as flat facts; None when no gate was asked.
+        modalities: name -> flat facts, such as kind and model.
+        tasks: name -> flat facts, such as kind, target and classes.
+        rows: table -> `rows_in`, `rows_kept`, `rows_quarantined` and `reasons` (reason -> rows).
+        weights_origin: modality -> flat facts, such as origin, sha256 and licence.
+        seconds: stage -> seconds; without stages the card says nothing about time.
+        digest: left out where the card is part of what the digest covers.
+    """
+    sections = [
+        f"# {title}\n\n{intended_use}".rstrip(),
+        _what(scenario=scenario, snapshot=snapshot, digest=digest, code_version=code_version),
+        _data(rows, data_licence),
+        _fitting(modalities=modalities, tasks=tasks, seconds=seconds),
+        _figures(metrics),
+        _gate(gate),
+        _limits(limits),
+        _weights(weights_origin),
+        _loading(scenario),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _what(*, scenario: str, snapshot: str, digest: str | None, code_version: str | None) -> str:
+    facts = {"Scenario": scenario, "Digest": digest, "Data snapshot": snapshot, "Code": code_version}
+    lines = [f"- **{name}:** `{value}`" for name, value in facts.items() if value]
+    return "\n".join(["## What this is", "", "A polyloom release.", "", *lines])
+
+
+def _data(rows: Mapping[str, Mapping[str, Any]], licence: str | None) -> str:
+    counted = [[name, *(_count(table, key) for key in ("rows_in", "rows_kept", "rows_quarantined"))]
+               for name, table in rows.items()]  # fmt: skip
+    reasons = [
+        [name, reason, f"{count:,}"] for name, table in rows.items() for reason, count in _ranked(table.get("reasons"))
+    ]
+    parts = ["## Data", _table(["table", "rows in", "kept", "quarantined"], counted)]
+    if reasons:
+        parts += ["Rows in quarantine, by reason:", _table(["table", "reason", "rows"], reasons)]
+    return "\n\n".join([*parts, f"Licence of the data: {licence or 'not stated'}."])
+
+
+def _count(table: Mapping[str, Any], key: str) -> str:
+    return f"{table[key]:,}" if key in table else "unknown"
+
+
+def _ranked(reasons: Mapping[str, int] | None) -> list[tuple[str, int]]:
+    return sorted((reasons or {}).items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _fitting(
+    *, modalities: Mapping[str, Mapping[str, Any]], tasks: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, float]
+) -> str:
+    parts = [
+        "## How it was fitted",
+        _table(["modality", "settings"], [[name, _facts(facts)] for name, facts in modalities.items()]),
+        _table(["task", "settings"], [[name, _facts(facts)] for name, facts in tasks.items()]),
+    ]
+    if seconds:
+        stages = ", ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
+        parts.append(f"Time: {stages}; {sum(seconds.values()):.1f} s together.")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [[task, name, *_figure(value)] for task, figures in metrics.items() for name, value in figures.items()]
+    if not rows:
+        return "## Figures\n\nNothing was measured."
+    has_interval = any(row[3] for row in rows)
+    names = ["task", "metric", "value", *(["interval"] if has_interval else [])]
+    return "## Figures\n\n" + _table(names, [row[: len(names)] for row in rows])
+
+
+def _figure(value: Any) -> tuple[str, str]:
+    """The value and its interval, each as text."""
+    if not isinstance(value, Mapping):
+        return _text(value), ""
+    interval = f"{_text(value['low'])} to {_text(value['high'])}" if {"low", "high"} <= value.keys() else ""
+    return _text(value["value"]), interval
+
+
+def _gate(gate: Mapping[str, Any] | None) -> str:
+    if gate is None:
+        return "## Gate\n\nThis release was not judged by a gate."
+    return "## Gate\n\n" + _table(["fact", "value"], [[name, _text(value)] for name, value in gate.items()])
+
+
+def _limits(limits: Sequence[str]) -> str:
+    lines = [f"- {limit}" for limit in limits] or ["No limits were stated; that does not mean that there are none."]
+    return "\n".join(["## What it should not be used for", "", *lines])
+
+
+def _weights(origins: Mapping[str, Mapping[str, Any]]) -> str:
+    if not origins:
+        return "## Weights it started from\n\nNone: everything was learned from the data above."
+    rows = [
+        [name, _facts({**facts, "licence": None}), str(facts.get("licence") or "not stated")]
+        for name, facts in origins.items()
+    ]
+    return "## Weights it started from\n\n" + _table(["modality", "origin", "licence"], rows)
+
+
+def _loading(scenario: str) -> str:
+    return (
+        "## How to use it\n\n"
+        f"```bash\npolyloom releases {scenario}\npolyloom predict {scenario} --input rows.jsonl --json\n```\n\n"
+        "From Python, without torch; `bundle` is the folder that this card lies in:\n\n"
+        "```python\nfrom releases.runtime import Runtime\n\n"
+        "runtime = Runtime.open(bundle)\nanswers = runtime.predict(rows)\n```"
+    )
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_text(value)}" for name, value in facts.items() if value not in (None, "", [], ()))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return _facts(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ", ".join(_text(part) for part in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, an empty string without rows."""
+    if not rows:
+        return ""
+    lines = [names, [HEADER] * len(names), *([_cell(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

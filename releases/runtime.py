@@ -1,0 +1,225 @@
+"""A release that answers: predictions and search over one bundle, without torch.
+
+The command line, the pages, the API and downstream services all ask this class.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from heads.onnx import OnnxHead
+from modalities.encoders.onnx import OnnxEncoder, VectorEncoder, open_session
+from modalities.preparation.loading import load_preparation
+from modalities.preparation.protocol import Preparation
+from polyloom.durable import read_json
+from polyloom.errors import RequestError
+from releases.bundle import verify
+from releases.search import Hit, Searcher
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One task's answer: its label (for multilabel, the labels joined by ", "), and calibrated probabilities, best first."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Answers by task, and the modalities that the row did not have."""
+
+    answers: dict[str, Answer]
+    missing: tuple[str, ...]
+
+
+class Runtime:
+    """One verified bundle, opened. Safe to share between threads."""
+
+    def __init__(self, *, folder: Path, digest: str, facts: dict[str, Any], blobs: Path | None) -> None:
+        self.folder = folder
+        self.digest = digest
+        self.name: str = facts["name"]
+        self.title: str = facts["title"]
+        self.facts = facts
+        self.blobs = blobs
+        self.preparations: dict[str, Preparation] = {
+            name: load_preparation(folder / "preparation" / name) for name in facts["modalities"]
+        }
+        self.encoders: dict[str, OnnxEncoder | VectorEncoder] = {
+            name: self._encoder(name, entry) for name, entry in facts["modalities"].items()
+        }
+        self.heads: dict[str, OnnxHead] = {name: self._head(name) for name in facts["tasks"]}
+        self._lock = threading.Lock()
+        self._searcher: Searcher | None = None
+
+    @classmethod
+    def open(cls, bundle: Path, *, blobs: Path | None = None, digest: str | None = None) -> "Runtime":
+        """Verify every byte of a bundle, then open it. `blobs` is where the items' pictures lie.
+
+        Raises IntegrityError naming the file that is not as it was sealed.
+        """
+        manifest = verify(bundle, expected=digest)
+        return cls(folder=bundle, digest=manifest.digest, facts=read_json(bundle / "application.json"), blobs=blobs)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The test figures of every task, as the run measured them."""
+        figures: dict[str, Any] = read_json(self.folder / "metrics.json")
+        return figures
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown."""
+        return (self.folder / "card.md").read_text(encoding="utf-8")
+
+    @property
+    def searchable(self) -> bool:
+        """Whether the release holds an index."""
+        return self.facts["index"] is not None
+
+    def row(self, *, text: str | None = None, image: bytes | str | None = None) -> dict[str, object]:
+        """A row out of words and a picture, put into the columns that the modalities read.
+
+        Raises RequestError when nothing is given, or something that no modality reads.
+        """
+        if not (text and text.strip()) and image is None:
+            raise RequestError("Nothing was asked: give a text of at least one character, a picture, or both.")
+        row: dict[str, object] = {}
+        if text and text.strip():
+            row.update(self._columns({"text", "characters"}, text, what="text"))
+        if image is not None:
+            row.update(self._columns({"image"}, image, what="a picture"))
+        return row
+
+    def predict(self, rows: Sequence[Mapping[str, object]], *, top: int = 5) -> list[Prediction]:
+        """Answers for rows (column -> value; pictures as bytes or paths); a missing modality is `None` or left out.
+
+        Raises RequestError for a row that has none of a task's modalities.
+        """
+        logits, present = self.logits(rows)
+        probabilities = {task: self.heads[task].decoder.probabilities(values) for task, values in logits.items()}
+        return [
+            Prediction(
+                answers={task: self._answer(task, values[number], top) for task, values in probabilities.items()},
+                missing=tuple(name for name, mask in present.items() if not mask[number]),
+            )
+            for number in range(len(rows))
+        ]
+
+    def logits(self, rows: Sequence[Mapping[str, object]]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Uncalibrated scores [rows, labels] of every task, and which modality each row has."""
+        values = {name: [given.value(row) for row in rows] for name, given in self.preparations.items()}
+        present = {name: np.array([value is not None for value in given], bool) for name, given in values.items()}
+        self._check_rows(present, len(rows))
+        embeddings = {name: self.embed(name, given) for name, given in values.items()}
+        return {name: head(embeddings, present) for name, head in self.heads.items()}, present
+
+    def embed(self, modality: str, values: Sequence[object | None]) -> np.ndarray:
+        """Embeddings [values, dim]; zeros where a value is missing."""
+        encoder = self.encoders[modality]
+        result = np.zeros((len(values), encoder.dim), dtype=np.float32)
+        places = [place for place, value in enumerate(values) if value is not None]
+        for start in range(0, len(places), BATCH):
+            part = places[start : start + BATCH]
+            result[part] = encoder(self.preparations[modality]([values[place] for place in part]))
+        return result
+
+    def search(
+        self,
+        *,
+        text: str | None = None,
+        image: bytes | str | None = None,
+        like: str | None = None,
+        k: int = 10,
+        where: str | None = None,
+    ) -> list[Hit]:
+        """The k best items for words, a picture, both, or another item's id; `where` filters by the items' columns.
+
+        Raises RequestError for an impossible question, FilterError for a filter that cannot be understood.
+        """
+        if like is not None:
+            return self.searcher.like(like, k=k, where=where)
+        row = self.row(text=text, image=image)
+        queries: dict[str, tuple[np.ndarray, float]] = {}
+        for name in self.searcher.modalities:
+            value = self.preparations[name].value(row)
+            if value is not None:
+                queries[name] = (self.embed(name, [value]), self._readable(name, value))
+        return self.searcher.search(queries, k=k, where=where)
+
+    @property
+    def searcher(self) -> Searcher:
+        """The index of this release, opened at its first use. Raises RequestError when it has none."""
+        if not self.searchable:
+            raise RequestError(f"{self.name!r} has no index. Add a section `index` to its scenario and run it again.")
+        with self._lock:
+            if self._searcher is None:
+                digests = {name: encoder.digest for name, encoder in self.encoders.items()}
+                self._searcher = Searcher.open(self.folder, facts=self.facts["index"], digests=digests)
+            return self._searcher
+
+    def items(self) -> pa.Table:
+        """The items' columns, one row an item."""
+        return pq.read_table(self.folder / "items.parquet")
+
+    def picture(self, blob: str) -> Path | None:
+        """Where an item's picture lies, or None when this machine does not hold it."""
+        path = self.blobs / blob[:2] / blob if self.blobs else None
+        return path if path is not None and path.is_file() else None
+
+    def _encoder(self, name: str, entry: dict[str, Any]) -> OnnxEncoder | VectorEncoder:
+        if entry["encoder"] == "vector":
+            return VectorEncoder(digest=entry["digest"], dim=entry["dim"])
+        return OnnxEncoder(self.folder / "encoders" / name)
+
+    def _head(self, task: str) -> OnnxHead:
+        folder = self.folder / "heads" / task
+        return OnnxHead(folder, session=open_session(folder / "model.onnx"))
+
+    def _columns(self, kinds: set[str], value: object, *, what: str) -> dict[str, object]:
+        columns = {
+            getattr(given, "column", None) or given.columns[0]  # type: ignore[attr-defined]
+            for given in self.preparations.values()
+            if given.kind in kinds
+        }
+        if not columns:
+            known = sorted({given.kind for given in self.preparations.values()})
+            raise RequestError(f"{self.name!r} does not read {what}; its modalities are of the kinds {known}.")
+        return dict.fromkeys(columns, value)
+
+    def _check_rows(self, present: Mapping[str, np.ndarray], count: int) -> None:
+        for task, head in self.heads.items():
+            given = np.any([present[name] for name in head.inputs], axis=0) if count else np.ones(0, bool)
+            if not given.all():
+                row = int(np.argmin(given)) + 1
+                raise RequestError(
+                    f"Row {row} has nothing that task {task!r} reads; it reads {', '.join(head.inputs)}."
+                )
+
+    def _readable(self, name: str, value: object) -> float:
+        """How much this modality's ranking counts: a text whose words the encoder does not know counts little."""
+        known_share = getattr(self.preparations[name], "known_share", None)
+        return float(known_share(str(value)) ** 2) if known_share else 1.0
+
+    def _answer(self, task: str, probabilities: np.ndarray, top: int) -> Answer:
+        decoder = self.heads[task].decoder
+        order = np.argsort(-probabilities, kind="stable")
+        best = {decoder.labels[place]: float(probabilities[place]) for place in order[:top]}
+        if decoder.kind != "multilabel":
+            return Answer(
+                label=decoder.labels[order[0]], probability=float(probabilities[order[0]]), probabilities=best
+            )
+        chosen = [place for place in order if probabilities[place] >= decoder.threshold]
+        certain = np.where(probabilities >= decoder.threshold, probabilities, 1.0 - probabilities).prod()
+        label = ", ".join(decoder.labels[place] for place in chosen)
+        return Answer(label=label, probability=float(certain), probabilities=best)

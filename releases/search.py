@@ -1,0 +1,120 @@
+"""Search over a bundle's generations: one exact index a modality, joined by rank, filtered before the search."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polyloom.errors import RequestError, suggestion
+from retrieval.grouping import best_per_group
+from retrieval.protocol import Generation
+from retrieval.rank_fusion import reciprocal_rank_fusion
+from retrieval.where import parse_filter
+
+CANDIDATES = 100
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One found item: rank-fusion score, its columns, and for each modality its rank (from 1) and cosine."""
+
+    id: str
+    score: float
+    row: dict[str, Any]
+    ranks: dict[str, int]
+    cosines: dict[str, float]
+    image: str | None
+
+
+class Searcher:
+    """The opened index of one bundle."""
+
+    def __init__(self, *, items: pa.Table, generations: Mapping[str, Generation], facts: Mapping[str, Any]) -> None:
+        self.modalities = tuple(generations)
+        self._items = items
+        self._generations = generations
+        self._columns: dict[str, str] = facts["columns"]
+        self._weights: dict[str, float] = facts["weights"]
+        self._group: str | None = facts["group"]
+        self._image: str | None = facts["image"]
+        self._show: Sequence[str] = facts["show"]
+        self._places = {id_: place for place, id_ in enumerate(items["_key"].to_pylist())}
+        self._held = {name: set(generation.ids) for name, generation in generations.items()}
+        self._rows_of = {
+            name: np.array([self._places[id_] for id_ in generation.ids], dtype=np.int64)
+            for name, generation in generations.items()
+        }
+
+    @classmethod
+    def open(cls, bundle: Path, *, facts: Mapping[str, Any], digests: Mapping[str, str]) -> "Searcher":
+        """Open a bundle's generations; each must belong to the encoder of that digest."""
+        # faiss takes half a second to import, and a release without an index needs none.
+        from retrieval.generation import open_generation
+
+        generations = {
+            name: open_generation(bundle / "index" / name, encoder_digest=digests[name]) for name in facts["embed"]
+        }
+        return cls(items=pq.read_table(bundle / "items.parquet"), generations=generations, facts=facts)
+
+    def search(self, queries: Mapping[str, tuple[np.ndarray, float]], *, k: int, where: str | None = None) -> list[Hit]:
+        """The k best items for query vectors [1, dim] by modality, each with the weight of its ranking."""
+        if k < 1:
+            raise RequestError(f"k is {k}; ask for at least 1 hit.")
+        usable = {name: query for name, query in queries.items() if np.any(query[0]) and query[1] > 0}
+        if not usable:
+            raise RequestError(
+                f"Nothing in the question can be searched; this index finds by {', '.join(self.modalities)}."
+            )
+        mask = None if where is None else self._mask(where)
+        found = {name: self._neighbours(name, vector, k, mask) for name, (vector, _) in usable.items()}
+        weights = [self._weights.get(name, 1.0) * usable[name][1] for name in found]
+        ranking = reciprocal_rank_fusion([list(hits) for hits in found.values()], weights=weights)
+        return [self._hit(id_, score, found) for id_, score in self._grouped(ranking, k)]
+
+    def like(self, item: str, *, k: int, where: str | None = None) -> list[Hit]:
+        """The k items nearest to an item, itself (and its group) left out."""
+        if item not in self._places:
+            near = suggestion(item, list(self._places)[:5000])
+            raise RequestError(f"There is no item {item!r} in this index of {len(self._places)}.{near}")
+        queries = {
+            name: (generation.vector(item)[None], 1.0)
+            for name, generation in self._generations.items()
+            if item in self._held[name]
+        }
+        own = self._group_of(item)
+        hits = self.search(queries, k=k + 1, where=where)
+        return [hit for hit in hits if hit.id != item and (own is None or self._group_of(hit.id) != own)][:k]
+
+    def _mask(self, where: str) -> np.ndarray:
+        return np.asarray(parse_filter(where, self._columns).mask(self._items))
+
+    def _neighbours(self, name: str, vector: np.ndarray, k: int, mask: np.ndarray | None) -> dict[str, float]:
+        """Item -> cosine, best first."""
+        allowed = None if mask is None else mask[self._rows_of[name]]
+        depth = max(CANDIDATES, 10 * k) if self._group else max(CANDIDATES, 3 * k)
+        found = self._generations[name].search(vector, depth, allowed=allowed)
+        return dict(zip(found.ids[0], found.scores[0], strict=True))
+
+    def _grouped(self, ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
+        return best_per_group(ranking, group_of=self._group_of, k=k) if self._group else ranking[:k]
+
+    def _group_of(self, item: str) -> str | None:
+        if self._group is None:
+            return None
+        value = self._items[self._group][self._places[item]].as_py()
+        return None if value is None else str(value)
+
+    def _hit(self, item: str, score: float, found: Mapping[str, Mapping[str, float]]) -> Hit:
+        row = self._items.slice(self._places[item], 1).to_pylist()[0]
+        return Hit(
+            id=item,
+            score=score,
+            row={name: row[name] for name in self._show},
+            ranks={name: list(hits).index(item) + 1 for name, hits in found.items() if item in hits},
+            cosines={name: hits[item] for name, hits in found.items() if item in hits},
+            image=row.get(self._image) if self._image else None,
+        )

@@ -1,0 +1,89 @@
+"""No row vanishes, whatever a file holds."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestion.blobs import BlobStore
+from ingestion.picture_intake import PictureIntake
+from ingestion.quarantine import quarantine_table
+from ingestion.sources import TableSource
+from ingestion.tables import ingest_table
+from polyloom.progress import SILENT
+
+NASTY = st.sampled_from(["", "a", "b", "7", "NaN", "中", '"', ",", "\n", "\r", "\0", "\ud800", "1e999", "null", " "])
+VALUE = st.one_of(
+    NASTY, st.text(max_size=4), st.integers(-3, 3), st.floats(), st.booleans(), st.none(), st.lists(NASTY, max_size=2)
+)
+OBJECTS = st.lists(
+    st.fixed_dictionaries({"id": VALUE, "text": VALUE, "n": VALUE, "label": VALUE}), min_size=1, max_size=12
+)
+KINDS = {"n": "number", "label": "category"}
+
+
+def conserve(path: Path, *, rows: int | None = None, key: str | None = None, sample: int | None = None) -> None:
+    source = TableSource(
+        name="t", paths={"": path}, key=key, text=("text",), columns=KINDS, sample={"train": sample} if sample else {}
+    )
+    intake = PictureIntake(blobs=BlobStore(path.parent), checked=path.parent / "checked.json", progress=SILENT)
+    ingested = ingest_table(
+        source, targets=["label"], fractions={"validation": 0.2, "test": 0.2}, seed=1, pictures=intake, progress=SILENT
+    )
+    kept, refused = ingested.arrow(), quarantine_table(ingested.quarantined)
+    assert len(ingested.rows) == kept.num_rows + refused.num_rows
+    assert rows is None or ingested.rows_available == rows
+    assert rows is None or sample or len(ingested.rows) == rows
+    keys = kept.column("_key").to_pylist()
+    assert len(set(keys)) == len(keys)
+    lines = [*kept.column("_row").to_pylist(), *refused.column("row").to_pylist()]
+    assert len(set(lines)) == len(lines)
+
+
+@settings(max_examples=120, deadline=None)
+@given(objects=OBJECTS, key=st.sampled_from(["id", None]), sample=st.sampled_from([None, None, 3]))
+def test_jsonl(objects, key, sample) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.jsonl"
+        path.write_text("".join(json.dumps(one) + "\n" for one in objects))
+        conserve(path, rows=len(objects), key=key, sample=sample)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    body=st.binary(max_size=60)
+    | st.lists(st.sampled_from([b'"', b",", b"\n", b"\r\n", b"a", b"\xff", b"1", b"\0"]), max_size=60).map(b"".join)
+)
+def test_csv_of_any_bytes(body) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        path.write_bytes(b"text,n,label\nfine,1,x\nfine too,2,x\n" + body)
+        conserve(path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), size=st.integers(1, 12))
+def test_parquet_of_any_types(data, size) -> None:
+    column = st.sampled_from(
+        [
+            st.lists(st.binary(max_size=4) | st.none(), min_size=size, max_size=size).map(
+                lambda v: pa.array(v, pa.binary())
+            ),
+            st.lists(st.integers(-(2**63), 2**63 - 1), min_size=size, max_size=size).map(
+                lambda v: pa.array(v).cast(pa.timestamp("us"))
+            ),
+            st.lists(st.floats() | st.none(), min_size=size, max_size=size).map(lambda v: pa.array(v, pa.float64())),
+            st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=3), min_size=size, max_size=size).map(
+                lambda v: pa.array(v, pa.string())
+            ),
+            st.lists(st.booleans(), min_size=size, max_size=size).map(lambda v: pa.array(v, pa.bool_())),
+        ]
+    ).flatmap(lambda strategy: strategy)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        pq.write_table(pa.table({name: data.draw(column) for name in ("id", "text", "n", "label")}), path)
+        conserve(path, rows=size)

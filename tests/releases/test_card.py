@@ -1,0 +1,81 @@
+import re
+
+import pytest
+
+from releases.card import model_card
+
+GIVEN = {
+    "scenario": "support",
+    "title": "Answers of the help desk",
+    "snapshot": "5" * 16,
+    "metrics": {"intent": {"accuracy": {"value": 0.91237, "low": 0.9, "high": 0.92}, "ece": 0.031, "rows": 1200}},
+    "gate": {"passed": True, "metric": "intent.accuracy", "champion": None, "difference": 0.012},
+    "modalities": {"words": {"kind": "text", "model": "a|b", "columns": ("question", "title"), "note": ""}},
+    "tasks": {"intent": {"kind": "classification", "classes": 24}},
+    "rows": {
+        "questions": {"rows_in": 1210, "rows_kept": 1200, "rows_quarantined": 10, "reasons": {"nan": 3, "key": 7}}
+    },
+    "intended_use": "Sorts questions of a made-up shop.",
+    "limits": ["Not for medical questions."],
+    "weights_origin": {"words": {"origin": "packaged", "sha256": "abc", "licence": "Apache-2.0"}},
+    "seconds": {"fit": 3.25, "export": 1.0},
+}
+
+
+def test_the_card_says_what_it_was_given():
+    card = model_card(**GIVEN, digest="d" * 64, data_licence="CC BY 4.0", code_version="0.1.0")
+    for line in (
+        "# Answers of the help desk",
+        "- **Digest:** `" + "d" * 64 + "`",
+        "- **Code:** `0.1.0`",
+        "| questions | 1,210 | 1,200 | 10 |",
+        "Licence of the data: CC BY 4.0.",
+        r"| words | kind text, model a\|b, columns question, title |",
+        "| intent | kind classification, classes 24 |",
+        "Time: fit 3.2 s, export 1.0 s; 4.2 s together.",
+        "| intent | accuracy | 0.9124 | 0.9 to 0.92 |",
+        "| intent | ece | 0.031 |  |",
+        "| passed | yes |",
+        "| champion | none |",
+        "- Not for medical questions.",
+        "| words | origin packaged, sha256 abc | Apache-2.0 |",
+        "polyloom predict support --input rows.jsonl --json",
+    ):
+        assert line in card.splitlines(), line
+    assert card.index("| questions | key | 7 |") < card.index("| questions | nan | 3 |")
+
+
+def test_the_card_claims_nothing_that_it_was_not_given():
+    nothing = GIVEN | {
+        "metrics": {}, "gate": None, "modalities": {}, "rows": {"q": {}}, "intended_use": "", "limits": [],
+        "weights_origin": {}, "seconds": {},
+    }  # fmt: skip
+    card = model_card(**nothing)
+    for line in (
+        "Nothing was measured.",
+        "This release was not judged by a gate.",
+        "Licence of the data: not stated.",
+        "| q | unknown | unknown | unknown |",
+        "No limits were stated; that does not mean that there are none.",
+        "None: everything was learned from the data above.",
+    ):
+        assert line in card.splitlines(), line
+    assert "Digest" not in card
+    assert "Time:" not in card
+
+
+def test_weights_without_licence_say_so_and_figures_without_interval_have_no_column():
+    card = model_card(**GIVEN | {"weights_origin": {"words": {"origin": "hub"}}, "metrics": {"intent": {"f1": 0.5}}})
+    assert "| words | origin hub | not stated |" in card
+    assert "interval" not in card
+
+
+@pytest.mark.parametrize("metrics", [GIVEN["metrics"], {}])
+def test_it_is_well_formed_markdown(metrics):
+    card = model_card(**GIVEN | {"metrics": metrics})
+    tables = re.findall(r"(?:^\|.*\|$\n?)+", card, flags=re.MULTILINE)
+    for table in tables:
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1, table
+    assert "\n\n\n" not in card
+    assert card.endswith("```\n")

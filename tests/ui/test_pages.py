@@ -1,0 +1,179 @@
+"""Each page in Streamlit's own test runner, over an empty state folder, a real one, and broken ones."""
+
+import shutil
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from releases.mlflow_store import SQLITE
+from releases.registry import Registry
+from tests.support.small_bundle import picture_of
+from tests.ui.browser import APP
+
+PAGES = ["", "search", "predict", "runs", "release"]
+
+
+def look_at(page, **query):
+    at = AppTest.from_file(APP, default_timeout=120)
+    at._page_hash = calc_hash(page)
+    for name, value in query.items():
+        at.query_params[name] = value
+    return again(at)
+
+
+def again(at):
+    at.run()
+    assert [error.value for error in at.exception] == []
+    return at
+
+
+def words(at):
+    """All text on the page."""
+    kinds = ("title", "subheader", "markdown", "info", "warning", "error", "code")
+    said = [element.value for kind in kinds for element in getattr(at, kind)]
+    return "\n".join([*said, *(element.proto.body for element in at.get("html"))]).replace("\\", "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_home_is_left_empty(page, tmp_path, at_home):
+    at_home(tmp_path / "home")
+    assert "nothing is released" in words(look_at(page)).lower() or page == "runs"
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_empty_home_says_what_to_do(tmp_path, at_home):
+    at_home(tmp_path / "home")
+    said = words(look_at(""))
+    assert "make demo" in said
+    assert "polyloom run shop" in said
+    assert "polyloom deploy shop" in words(look_at("runs"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_real_home_is_shown(page, released_home, at_home):
+    at_home(released_home)
+    at = look_at(page)
+    assert len(at.error) == len(at.warning) == 0
+
+
+def test_home_shows_champions_figures_and_runs(released_home, at_home):
+    at_home(released_home)
+    said = words(look_at(""))
+    for part in ("Find products", "A help desk in two languages", "version 1", "0.931", "macro F1", "run-failed"[4:]):
+        assert part in said
+    assert ">12<" in said
+
+
+def test_search_by_words(released_home, at_home):
+    at_home(released_home)
+    at = look_at("search", scenario="shop", q="绿色台灯")
+    said = words(at)
+    assert "12 hits" in said
+    assert said.index("Green desk lamp") < said.index("Green alarm clock")
+    assert "chars: rank 1" in said
+    assert len(at.get("imgs")) == 12
+
+
+def test_search_narrowed_by_a_filter(released_home, at_home):
+    at_home(released_home)
+    said = words(look_at("search", scenario="shop", q="lamp", where="category = 'clock' AND price < 30"))
+    assert "2 hits" in said
+    assert "lamp" not in said
+
+
+def test_a_wrong_filter_is_explained(released_home, at_home):
+    at_home(released_home)
+    at = look_at("search", scenario="shop", q="lamp", where="pric < 30")
+    assert "Did you mean 'price'?" in at.warning[0].value.replace("\\", "")
+
+
+def test_search_like_an_item(released_home, at_home):
+    at_home(released_home)
+    at = look_at("search", scenario="shop", by="Like an item", like_shop="Green desk lamp (p04)")
+    said = words(at)
+    assert "11 hits" in said
+    assert "Green desk lamp" not in said
+
+
+def test_search_by_a_picture(released_home, at_home):
+    at_home(released_home)
+    at = look_at("search", scenario="shop", by="Picture")
+    at.file_uploader[0].set_value(("lamp.png", picture_of("p04"), "image/png"))
+    said = words(again(at))
+    assert said.index("Green desk lamp") < said.index("image: rank 1, cosine 1.00")
+    at.file_uploader[0].set_value(("lamp.png", b"no picture", "image/png"))
+    assert "This picture cannot be used: the file is not one of" in again(at).warning[0].value.replace("\\", "")
+
+
+def test_questions_are_cards_with_answers(released_home, at_home):
+    at_home(released_home)
+    at = look_at("search", scenario="support", q="怎么退货")
+    assert "打印退货单" in words(at)
+    assert len(at.get("imgs")) == 0
+
+
+def test_predict(released_home, at_home):
+    at_home(released_home)
+    said = words(look_at("predict", scenario="shop", q="an alarm clock"))
+    assert "Not given: image" in said
+    assert said.index("clock") < said.index("sure")
+    assert "pl-bars" in said
+
+
+def test_release_shows_card_figures_and_history(released_home, at_home):
+    at_home(released_home)
+    said = words(look_at("release", scenario="support"))
+    for part in ("A tiny release for tests. 测试用。", "calibration error", "first release", "champion → 1", "0.042"):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("run", "parts"),
+    [
+        ("shop/run-done", ["done", "category · macro F1", "0.850", "产品已发布"]),
+        ("support/run-failed", ["failed", "line 12 is not JSON"]),
+        ("shop/unknown", ["No journal of the run shop/unknown"]),
+        ("../../etc/passwd", ["No journal of the run"]),
+    ],
+)
+def test_one_run_is_followed_by_its_address(run, parts, released_home, at_home):
+    at_home(released_home)
+    said = words(look_at("runs", run=run))
+    for part in parts:
+        assert part in said
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "application.json", "items.parquet", "card.md"])
+def test_a_missing_file_of_a_bundle_is_named(name, released_home, tmp_path, at_home):
+    broken = moved(released_home, tmp_path)
+    next(broken.glob(f"releases/shop/*/{name}")).unlink()
+    at_home(broken)
+    assert name in look_at("").error[0].value.replace("\\", "")
+
+
+def test_a_changed_byte_is_named_where_the_release_is_opened(released_home, tmp_path, at_home):
+    broken = moved(released_home, tmp_path)
+    graph = next(broken.glob("releases/shop/*/heads/category/model.onnx"))
+    graph.write_bytes(graph.read_bytes()[:-1] + b"x")
+    at_home(broken)
+    for page in ("search", "predict"):
+        assert "'heads/category/model.onnx' was changed" in look_at(page).error[0].value.replace("\\", "")
+
+
+def test_a_registry_that_is_no_database_is_said(tmp_path, at_home):
+    (tmp_path / "home" / "journal" / "shop").mkdir(parents=True)
+    (tmp_path / "home" / "mlflow.db").write_bytes(b"this is not a database, whatever its name says")
+    at_home(tmp_path / "home")
+    assert "The MLflow registry cannot be read" in look_at("").error[0].value
+
+
+def moved(home, tmp_path):
+    """A copy of a state folder whose registry points into the copy."""
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    registry = Registry(f"{SQLITE}{copy / 'mlflow.db'}", copy / "ledger")
+    for name in ("shop", "support"):
+        release = registry.versions(name)[0]
+        registry.register(name, copy / "releases" / name / release.digest, release.digest, None, {})
+    return copy

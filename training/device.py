@@ -1,0 +1,45 @@
+"""Where and in which precision to compute."""
+
+import contextlib
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from polyloom.errors import RequestError
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A device and the number type that its matrix products use."""
+
+    device: torch.device
+    precision: Literal["fp32", "bf16", "fp16"]
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """Mixed precision for the block, or nothing for fp32."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(device_type=self.device.type, dtype=TYPES[self.precision])
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Keeps fp16's small gradients; does nothing for the other precisions."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+
+def place(precision: Precision = "auto") -> Placement:
+    """CUDA where there is one, else the CPU; `auto` takes bf16 or fp16 only where the device gains from it.
+
+    Raises RequestError for fp16 on a CPU, which would be slower and less exact than fp32.
+    """
+    if torch.cuda.is_available():
+        best: Literal["bf16", "fp16"] = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        return Placement(torch.device("cuda"), best if precision == "auto" else precision)
+    if precision == "fp16":
+        raise RequestError("recipe.precision: 'fp16' needs a GPU; a CPU takes 'auto', 'fp32' or 'bf16'.")
+    if precision == "auto":
+        return Placement(torch.device("cpu"), "bf16" if torch.backends.cpu.get_cpu_capability() == "AMX" else "fp32")
+    return Placement(torch.device("cpu"), precision)

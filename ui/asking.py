@@ -1,0 +1,183 @@
+"""What pages ask a release: predictions and search, with the time each took."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.pictures import picture_refusal
+from modalities.preparation.categories import CategoryPreparation
+from modalities.preparation.numbers import NumberPreparation
+from polyloom.errors import RequestError
+from releases.runtime import Answer, Runtime
+from releases.search import Hit
+
+LONG_CHARACTERS = 48
+LISTED_ITEMS = 1000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A category column and the values that training saw."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a release reads."""
+
+    text: bool
+    image: bool
+    numbers: tuple[str, ...]
+    categories: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Answers by task, the modalities that were not given, and the seconds it took."""
+
+    answers: dict[str, Answer]
+    missing: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of an index, for a list to choose from."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """One hit as a card: `body` long texts, `facts` short values, `why` how each modality ranked it."""
+
+    id: str
+    title: str
+    body: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    why: tuple[str, ...]
+    picture: Path | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Hits, best first, and the seconds that the search took; `pictured` when the index has a picture column."""
+
+    found: tuple[Found, ...]
+    seconds: float
+    pictured: bool
+
+
+def inputs_of(runtime: Runtime) -> Inputs:
+    """What can be given to a release."""
+    given = runtime.preparations.values()
+    kinds = {each.kind for each in given}
+    return Inputs(
+        text=bool(kinds & {"text", "characters"}),
+        image="image" in kinds,
+        numbers=tuple(name for each in given if isinstance(each, NumberPreparation) for name in each.columns),
+        categories=tuple(
+            Choice(column, values)
+            for each in given
+            if isinstance(each, CategoryPreparation)
+            for column, values in each.values.items()
+        ),
+    )
+
+
+def predict(
+    runtime: Runtime, *, text: str | None, image: bytes | None, columns: Mapping[str, object], top: int = 5
+) -> Predicted:
+    """Answers for words, a picture and column values, of which some may be missing.
+
+    Raises RequestError when there is nothing to answer from.
+    """
+    _check_picture(image)
+    values = {name: value for name, value in columns.items() if value is not None}
+    asked = bool(text and text.strip()) or image is not None
+    row = {**(runtime.row(text=text, image=image) if asked or not values else {}), **values}
+    begun = time.perf_counter()
+    answer = runtime.predict([row], top=top)[0]
+    return Predicted(answers=answer.answers, missing=answer.missing, seconds=time.perf_counter() - begun)
+
+
+def search(
+    runtime: Runtime,
+    *,
+    text: str | None = None,
+    image: bytes | None = None,
+    like: str | None = None,
+    k: int = 12,
+    where: str = "",
+) -> Results:
+    """The best items. Raises RequestError, and FilterError for a filter that cannot be understood."""
+    _check_picture(image)
+    begun = time.perf_counter()
+    hits = runtime.search(text=text, image=image, like=like, k=k, where=where.strip() or None)
+    seconds = time.perf_counter() - begun
+    pictured = bool(runtime.facts["index"]["image"])
+    return Results(found=tuple(_found(runtime, hit) for hit in hits), seconds=seconds, pictured=pictured)
+
+
+def items_of(runtime: Runtime) -> tuple[Item, ...]:
+    """The first items of an index."""
+    title = runtime.facts["index"]["show"][0]
+    rows = runtime.items().select(["_key", title]).slice(0, LISTED_ITEMS).to_pylist()
+    return tuple(Item(id=row["_key"], title=str(row[title] or row["_key"])) for row in rows)
+
+
+def filter_example(runtime: Runtime) -> str:
+    """A filter that fits this index's columns, out of its own values."""
+    items, columns = runtime.items(), runtime.facts["index"]["columns"]
+    parts = [_example_part(items, name, kind) for name, kind in columns.items() if name in items.column_names]
+    return " AND ".join([part for part in parts if part][:2])
+
+
+def _example_part(items: pa.Table, name: str, kind: str) -> str:
+    known = items[name].drop_null()
+    if not len(known):
+        return ""
+    if kind == "number":
+        return f"{name} < {round(pc.quantile(known, q=0.75)[0].as_py()) or 1}"
+    if kind == "category":
+        return f"{name} = '{str(known[0].as_py()).replace(chr(39), chr(39) * 2)}'"
+    return ""
+
+
+def _check_picture(image: bytes | None) -> None:
+    refusal = None if image is None else picture_refusal(image)
+    if refusal is not None:
+        raise RequestError(f"This picture cannot be used: {refusal.message}")
+
+
+def _found(runtime: Runtime, hit: Hit) -> Found:
+    known = [(name, value) for name, value in hit.row.items() if value is not None and value != ""]
+    others = known[1:]
+    texts = [(name, str(value)) for name, value in others if _is_long(runtime, name, value)]
+    facts = [(name, _shown(value)) for name, value in others if not _is_long(runtime, name, value)]
+    return Found(
+        id=hit.id,
+        title=str(known[0][1]) if known else hit.id,
+        body=tuple(value for _, value in texts),
+        facts=tuple(facts),
+        why=tuple(f"{name}: rank {rank}, cosine {hit.cosines[name]:.2f}" for name, rank in hit.ranks.items()),
+        picture=runtime.picture(hit.image) if hit.image else None,
+    )
+
+
+def _is_long(runtime: Runtime, name: str, value: object) -> bool:
+    is_text = runtime.facts["index"]["columns"].get(name, "text") == "text"
+    return isinstance(value, str) and (is_text or len(value) > LONG_CHARACTERS)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}".removesuffix(".00")
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

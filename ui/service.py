@@ -1,0 +1,253 @@
+"""All that the pages may call: what is released, what it answers, what runs. Nothing here makes or trains anything."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from pyarrow import ArrowInvalid
+
+from flows import settings
+from flows.scenario_file import read_yaml, shipped_scenarios
+from polyloom.durable import read_json
+from polyloom.errors import FilterError, IntegrityError, PolyloomError, RegistryError, RequestError, ScenarioError
+from polyloom.home import home
+from releases.mlflow_store import sqlite_file
+from releases.promotion import CHAMPION, Change
+from releases.registry import SCENARIO_NAME, Registered, Registry
+from releases.runtime import Runtime
+from ui.asking import (
+    Choice,
+    Found,
+    Inputs,
+    Item,
+    Predicted,
+    Results,
+    filter_example,
+    inputs_of,
+    items_of,
+    predict,
+    search,
+)
+from ui.following import (
+    Links,
+    RunView,
+    StageView,
+    find_run,
+    known_runs,
+    links_of,
+    metric_series,
+    prefect_url,
+    submit_run,
+    waiting_state,
+)
+
+__all__ = [
+    "Change", "Choice", "FilterError", "Found", "Inputs", "Item", "Links", "Overview", "PolyloomError", "Predicted",
+    "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime", "StageView", "champion",
+    "filter_example", "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of", "metric_series",
+    "open_release", "overview", "overviews", "predict", "prefect_url", "release_facts", "scenario_names", "search",
+    "state_folder", "submit_run", "versions", "waiting_state",
+]  # fmt: skip
+
+FIRST = ("shop", "support")
+
+
+@dataclass(frozen=True)
+class ReleaseFacts:
+    """What a bundle says about itself; `metrics` is task -> metric -> value, `items` None without an index."""
+
+    title: str
+    tasks: tuple[str, ...]
+    metrics: dict[str, dict[str, float]]
+    gate: str | None
+    items: int | None
+    card: str
+    snapshot: dict[str, Any]
+    pictures: tuple[Path, ...]
+
+    @property
+    def headline(self) -> tuple[str, float] | None:
+        """The gate's metric and its value on the test rows; without one, the first task's first."""
+        task, _, metric = (self.gate or "").partition(".")
+        if metric in self.metrics.get(task, {}):
+            return f"{task}.{metric}", self.metrics[task][metric]
+        every = [(f"{task}.{metric}", value) for task, own in self.metrics.items() for metric, value in own.items()]
+        return every[0] if every else None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One application at a glance; `problem` says why its champion cannot be used."""
+
+    name: str
+    title: str
+    description: str
+    is_shipped: bool
+    release: Registered | None
+    facts: ReleaseFacts | None
+    problem: str | None
+    last_run: RunView | None
+
+
+def state_folder() -> Path:
+    """Where all state lies."""
+    return home()
+
+
+def scenario_names() -> list[str]:
+    """Every scenario that left something here, and every shipped one."""
+    left = [home().glob("releases/*/"), home().glob("journal/*/"), (path for path in home().glob("ledger/*.jsonl"))]
+    names = {path.stem for paths in left for path in paths} | shipped_scenarios().keys()
+    ordered = sorted(name for name in names if SCENARIO_NAME.fullmatch(name))
+    return sorted(ordered, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+
+
+def overviews() -> list[Overview]:
+    """Every known application, those with a release first."""
+    found = [overview(name) for name in scenario_names()]
+    return sorted(found, key=lambda each: each.release is None)
+
+
+def overview(name: str) -> Overview:
+    """One application; what is wrong with its release becomes `problem`."""
+    release, facts, problem = None, None, None
+    try:
+        release = champion(name)
+        facts = release_facts(release.path) if release else None
+    except PolyloomError as error:
+        problem = str(error)
+    title, description = _shipped_words(name)
+    return Overview(
+        name=name,
+        title=facts.title if facts else title,
+        description=description,
+        is_shipped=name in shipped_scenarios(),
+        release=release,
+        facts=facts,
+        problem=problem,
+        last_run=next(iter(known_runs(name, limit=1)), None),
+    )
+
+
+def champion(scenario: str) -> Registered | None:
+    """The release that answers for a scenario; None when nothing was released yet.
+
+    Raises RegistryError when the registry cannot be read, IntegrityError when the bundle is gone.
+    """
+    registry = _registry()
+    if registry is None:
+        return None
+    with _readable_registry():
+        return registry.resolve(scenario, CHAMPION) if registry.versions(scenario) else None
+
+
+def versions(scenario: str) -> list[Registered]:
+    """Every release of a scenario, newest first."""
+    registry = _registry()
+    if registry is None:
+        return []
+    with _readable_registry():
+        return registry.versions(scenario)
+
+
+def history(scenario: str) -> list[Change]:
+    """Who moved which alias and why, newest first."""
+    registry = _registry()
+    if registry is None:
+        return []
+    with _readable_registry():
+        return registry.history(scenario)[::-1]
+
+
+def open_release(release: Registered) -> Runtime:
+    """Verify and open a release. Raises IntegrityError naming the file that is not as it was sealed."""
+    runtime = Runtime.open(release.path, blobs=home() / "blobs", digest=release.digest)
+    if runtime.searchable:
+        runtime.searcher.modalities  # noqa: B018 - the index is opened now, not under the first question
+    return runtime
+
+
+def release_facts(bundle: Path) -> ReleaseFacts:
+    """What a bundle says about itself, without opening it. Raises IntegrityError naming an unreadable file."""
+    application = _json(bundle / "application.json")
+    scenario = _json(bundle / "scenario.json")
+    try:
+        return ReleaseFacts(
+            title=application["title"],
+            tasks=tuple(application["tasks"]),
+            metrics={task: _numbers(own) for task, own in _json(bundle / "metrics.json").items()},
+            gate=(scenario.get("gate") or {}).get("metric"),
+            items=_row_count(bundle / "items.parquet") if application["index"] else None,
+            card=(bundle / "card.md").read_text(encoding="utf-8"),
+            snapshot=_json(bundle / "snapshot.json"),
+            pictures=tuple(sorted((bundle / "pictures").glob("*.png"))),
+        )
+    except (KeyError, AttributeError) as error:
+        raise IntegrityError(f"{bundle / 'application.json'} does not say what this release is: {error}.") from error
+    except OSError as error:
+        raise IntegrityError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
+def _registry() -> Registry | None:
+    """The registry; None while there is none, because opening MLflow's database would make one."""
+    uri = settings.environment(home(), os.environ)["MLFLOW_TRACKING_URI"]
+    database = sqlite_file(uri)
+    return None if database is not None and not database.is_file() else _opened(uri, home() / "ledger")
+
+
+@functools.lru_cache(maxsize=8)
+def _opened(tracking_uri: str, ledger_folder: Path) -> Registry:
+    return Registry(tracking_uri, ledger_folder)
+
+
+@contextlib.contextmanager
+def _readable_registry() -> Iterator[None]:
+    """MLflow's own errors as ours, which the pages show as a sentence."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise RegistryError(f"The MLflow registry cannot be read: {first}. See 'polyloom doctor'.") from error
+
+
+def _shipped_words(name: str) -> tuple[str, str]:
+    """Title and description in the shipped scenario of that name; the name itself where there is none."""
+    path = shipped_scenarios().get(name)
+    if path is None:
+        return name, ""
+    try:
+        raw = read_yaml(path)
+    except ScenarioError as error:
+        return name, str(error)
+    return str(raw.get("title", name)), str(raw.get("description", ""))
+
+
+def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
+    """The figures that are one number; of a figure with an interval, its value."""
+    values = {name: value["value"] if isinstance(value, dict) and "value" in value else value
+              for name, value in figures.items()}  # fmt: skip
+    return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+
+
+def _json(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{path} is missing. Fetch or build the bundle again.") from error
+    except ValueError as error:
+        raise IntegrityError(f"{path} is not what was released: {error}. Fetch or build the bundle again.") from error
+
+
+def _row_count(path: Path) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (FileNotFoundError, ArrowInvalid) as error:
+        raise IntegrityError(f"{path} cannot be read: {error}. Fetch or build the bundle again.") from error

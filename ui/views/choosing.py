@@ -1,0 +1,45 @@
+"""The choice of an application, which four pages begin with; the address bar remembers it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ui import cached, look, service
+
+KEY, LAST = "scenario", "last_scenario"
+
+
+def choose(found: Sequence[service.Overview], *, label: str = "Application") -> service.Overview | None:
+    """The application that the person chose; None when there is none to choose from."""
+    if not found:
+        return None
+    names = [each.name for each in found]
+    titles = {each.name: each.title for each in found}
+    wanted = st.query_params.get(KEY, st.session_state.get(LAST))
+    if KEY not in st.session_state and wanted in names:
+        st.session_state[KEY] = wanted
+    # `bind` would put the title into the address bar, and titles change.
+    chosen = st.selectbox(label, names, format_func=lambda name: f"{titles[name]} ({name})", key=KEY)
+    st.query_params[KEY] = st.session_state[LAST] = chosen
+    return next(each for each in found if each.name == chosen)
+
+
+def released(*, searchable: bool = False) -> list[service.Overview]:
+    """Applications with a champion; broken ones stay in, so that the page can say what is wrong with them."""
+    found = [each for each in cached.overviews() if each.release is not None or each.problem]
+    return [each for each in found if not (searchable and each.facts and each.facts.items is None)]
+
+
+def nothing_released() -> None:
+    """What to do when there is no release."""
+    st.info("Nothing is released yet. `make demo` makes two applications to try, `polyloom run SCENARIO` your own.")
+
+
+def opened(each: service.Overview) -> service.Runtime | None:
+    """The application's release, opened; None after saying what is wrong with it."""
+    if each.problem or each.release is None:
+        st.error(look.plain(each.problem or f"{each.name} has no release."), icon=":material/error:")
+        return None
+    with look.kindly():
+        return cached.runtime(each.release)
+    return None

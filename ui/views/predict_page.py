@@ -1,0 +1,72 @@
+"""Predict: words, a picture and column values in; each task's calibrated answer out."""
+
+import streamlit as st
+
+from ui import look, service
+from ui.views.choosing import choose, nothing_released, opened, released
+
+DOUBTFUL = 0.5
+
+
+def show() -> None:
+    """The page."""
+    look.head("Predict", "Give what you have; what is missing is left out of the answer, and said.")
+    each = choose(released())
+    if each is None:
+        nothing_released()
+        return
+    runtime = opened(each)
+    if runtime is None:
+        return
+    text, image, columns = _inputs(service.inputs_of(runtime))
+    if not (text and text.strip()) and image is None and all(value is None for value in columns.values()):
+        st.html(look.quiet("The answer appears here."))
+        return
+    with look.kindly():
+        _show(service.predict(runtime, text=text, image=image, columns=columns))
+
+
+def _inputs(reads: service.Inputs) -> tuple[str | None, bytes | None, dict[str, object]]:
+    """What the person gives."""
+    places = iter(st.columns(reads.text + reads.image or 1))
+    text = image = None
+    if reads.text:
+        text = next(places).text_area("Words", key="q", bind="query-params", height=122, placeholder="Words 文字")
+    if reads.image:
+        with next(places):
+            given = st.file_uploader("Picture", type=["png", "jpg", "jpeg", "webp", "gif", "bmp"])
+            image = given.getvalue() if given else None
+            if image:
+                st.image(image, width=120)
+    return text, image, _columns(reads)
+
+
+def _columns(reads: service.Inputs) -> dict[str, object]:
+    names = [*reads.numbers, *(choice.column for choice in reads.categories)]
+    if not names:
+        return {}
+    places = dict(zip(names, st.columns(max(len(names), 3)), strict=False))
+    values: dict[str, object] = {
+        name: places[name].number_input(name, value=None, key=f"number_{name}", placeholder="unknown")
+        for name in reads.numbers
+    }
+    for choice in reads.categories:
+        values[choice.column] = places[choice.column].selectbox(
+            choice.column, choice.values, index=None, key=f"category_{choice.column}", placeholder="unknown"
+        )
+    return values
+
+
+def _show(predicted: service.Predicted) -> None:
+    for task, answer in predicted.answers.items():
+        with st.container(border=True, key=f"task_{task}"):
+            sure = f"{100 * answer.probability:.0f}% sure"
+            doubt = ", so treat it as a guess" if answer.probability < DOUBTFUL else ""
+            st.html(
+                look.quiet(task)
+                + look.title(answer.label or "no label", is_big=True)
+                + look.quiet(f"{sure}{doubt}")
+                + look.bars(answer.probabilities)
+            )
+    missing = f"Not given: {', '.join(predicted.missing)}. " if predicted.missing else ""
+    st.html(look.quiet(f"{missing}Probabilities are calibrated on held-out rows. {1000 * predicted.seconds:.0f} ms."))

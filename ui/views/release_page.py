@@ -1,0 +1,64 @@
+"""Release: the champion's figures and model card, and who promoted what, when and why."""
+
+import streamlit as st
+
+from ui import cached, links, look, service
+from ui.views.choosing import choose, nothing_released, released
+
+
+def show() -> None:
+    """The page."""
+    look.head("Release", "One release is one digest: model, index, figures and card move and roll back together.")
+    each = choose(released())
+    if each is None:
+        nothing_released()
+        return
+    if each.problem:
+        st.error(look.plain(each.problem), icon=":material/error:")
+    if each.release is not None and each.facts is not None:
+        _champion(each.release, each.facts)
+    with look.kindly():
+        _history(each.name)
+
+
+def _champion(release: service.Registered, facts: service.ReleaseFacts) -> None:
+    st.html(look.title(facts.title, is_big=True))
+    about = [
+        ("champion", f"version {release.version}"),
+        ("digest", release.digest),
+        ("made", look.ago(release.created)),
+    ]
+    kept = [(name.replace("_", " "), f"{facts.snapshot[name]:,}")
+            for name in ("rows_in", "rows_kept", "rows_quarantined") if name in facts.snapshot]  # fmt: skip
+    st.html(look.chips(about) + '<div style="height:0.4rem"></div>' + look.chips(kept))
+    with st.container(horizontal=True, gap="medium"):
+        if facts.items is not None:
+            links.link("search", "Search", icon=":material/search:", scenario=release.scenario)
+        links.link("predict", "Predict", icon=":material/label:", scenario=release.scenario)
+    st.subheader("Figures on the test rows", anchor=False)
+    for task, own in facts.metrics.items():
+        with st.container(border=True, key=f"figures_{task}"):
+            named = [(look.metric(name), look.number(value)) for name, value in own.items()]
+            st.html(look.title(task) + look.figures(named))
+    if facts.pictures:
+        with st.expander("Pictures"):
+            for column, picture in zip(st.columns(2) * len(facts.pictures), facts.pictures, strict=False):
+                column.image(str(picture), width="stretch", alt=picture.stem)
+    with st.expander("Model card"):
+        st.markdown(facts.card)
+
+
+def _history(name: str) -> None:
+    st.subheader("Releases", anchor=False)
+    rows = [
+        [each.version, ", ".join(each.aliases), each.digest[:12], look.ago(each.created)]
+        for each in cached.versions(name)
+    ]
+    st.html(look.table(["version", "alias", "digest", "made"], rows))
+    st.subheader("Promotions", anchor=False)
+    made = [
+        [f"{change.at:%Y-%m-%d %H:%M}", change.action, f"{change.alias} → {change.version}", change.outcome,
+         change.who, change.why]
+        for change in cached.history(name)
+    ]  # fmt: skip
+    st.html(look.table(["when (UTC)", "what", "alias", "outcome", "who", "why"], made))

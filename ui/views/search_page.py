@@ -1,0 +1,116 @@
+"""Search: items by words, by a picture, or like another item, narrowed by a filter."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui import cached, look, service
+from ui.views.choosing import choose, nothing_released, opened, released
+
+WORDS, PICTURE, LIKE = "Words", "Picture", "Like an item"
+ACROSS = 4
+
+
+def show() -> None:
+    """The page."""
+    look.head("Search", "Find items by words, by a picture, or like another one. Each hit says why it was found.")
+    left, right = st.columns(2)
+    with left:
+        each = choose(released(searchable=True))
+    if each is None:
+        nothing_released()
+        return
+    runtime = opened(each)
+    if runtime is None or each.release is None:
+        return
+    with look.kindly():
+        results = _ask(runtime, each.release, right)
+        if results is not None:
+            _show(results)
+
+
+def _ask(runtime: service.Runtime, release: service.Registered, beside: DeltaGenerator) -> service.Results | None:
+    """The question, as widgets, and its answer; None before anything was asked."""
+    reads = service.inputs_of(runtime)
+    ways = [way for way, can in ((WORDS, reads.text), (PICTURE, reads.image), (LIKE, True)) if can]
+    if st.session_state.get("by", ways[0]) not in ways:
+        del st.session_state["by"]
+    way = beside.segmented_control("Search by", ways, default=ways[0], required=True, key="by", bind="query-params")
+    text, image, like = None, None, None
+    if way == WORDS:
+        text = st.text_input("Words", key="q", bind="query-params", placeholder="What do you look for? 你在找什么？")
+    elif way == PICTURE:
+        given = st.file_uploader("Picture", type=["png", "jpg", "jpeg", "webp", "gif", "bmp"])
+        image = given.getvalue() if given else None
+        if image:
+            st.image(image, width=120)
+    else:
+        like = _item(release)
+    where, k = _narrowed(release)
+    if not (text and text.strip()) and image is None and not like:
+        return None
+    return service.search(runtime, text=text, image=image, like=like, where=where, k=k)
+
+
+def _item(release: service.Registered) -> str | None:
+    _, items = cached.examples(release)
+    ids = {f"{item.title} ({item.id})": item.id for item in items}
+    chosen = st.selectbox(
+        "Item",
+        list(ids),
+        index=None,
+        key=f"like_{release.scenario}",
+        bind="query-params",
+        accept_new_options=True,
+        placeholder="Choose an item, or type its id",
+    )
+    return ids.get(chosen, chosen) if chosen else None
+
+
+def _narrowed(release: service.Registered) -> tuple[str, int]:
+    example, _ = cached.examples(release)
+    left, right = st.columns([4, 1])
+    where = left.text_input(
+        "Filter",
+        key="where",
+        bind="query-params",
+        placeholder=f"for example {example}" if example else "",
+        help="Comparisons with the items' columns, joined by AND, OR and NOT, as in SQL.",
+    )
+    return where, right.selectbox("Hits", (12, 24, 48), key="k", bind="query-params")
+
+
+def _show(results: service.Results) -> None:
+    if not results.found:
+        st.info("Nothing matches the filter. Widen it, or clear it.")
+        return
+    count = len(results.found)
+    st.html(look.quiet(f"{count} hit{'s' if count > 1 else ''} in {1000 * results.seconds:.0f} ms"))
+    if results.pictured:
+        _grid(results.found)
+    else:
+        for place, found in enumerate(results.found):
+            _card(found, place)
+
+
+def _grid(found: tuple[service.Found, ...]) -> None:
+    for start in range(0, len(found), ACROSS):
+        for place, (column, hit) in enumerate(zip(st.columns(ACROSS), found[start : start + ACROSS], strict=False)):
+            with column.container(border=True, key=f"hit_{start + place}", height="stretch"):
+                if hit.picture is not None:
+                    st.image(str(hit.picture), width="stretch", alt=hit.title)
+                else:
+                    st.html(look.quiet("No picture on this machine"))
+                _words(hit)
+
+
+def _card(hit: service.Found, place: int) -> None:
+    with st.container(border=True, key=f"hit_{place}"):
+        _words(hit)
+
+
+def _words(hit: service.Found) -> None:
+    parts = [look.title(hit.title), *(look.body(text) for text in hit.body)]
+    st.html("".join(parts))
+    if hit.facts:
+        st.html(look.chips(hit.facts))
+    st.html(look.quiet(" · ".join(hit.why)))
