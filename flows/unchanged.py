@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.assembly import table_sources
-from flows.scenario_file import LoadedScenario
+from flows.scenario_file import LoadedScenario, load_scenario
 from ingestion.fingerprint import source_fingerprint
 from polyloom.durable import json_digest, read_json, write_json
 from polyloom.errors import IntegrityError
@@ -26,6 +26,12 @@ def request_digest(loaded: LoadedScenario) -> str:
             "code": code_version(),
         }
     )
+
+
+def unchanged_result(given: str) -> Result | None:
+    """What `recall` finds for a scenario as it stands, by path or name."""
+    loaded = load_scenario(given)
+    return recall(loaded.scenario.name, request_digest(loaded))
 
 
 def deciding(loaded: LoadedScenario) -> dict[str, Any]:

@@ -70,14 +70,15 @@ def embed(
     known = cache.read()
     first = {digest: place for place, digest in reversed(list(enumerate(hashes)))}
     missing = [place for digest, place in first.items() if digest not in known]
-    with progress.stage(name, total=len(missing), unit="rows") as bar:
-        for start in range(0, len(missing), SEGMENT_ROWS):
-            places = missing[start : start + SEGMENT_ROWS]
-            part = [values[place] for place in places]
-            vectors = encoded(part, prepare, encode, dim, batch_size, lengths, bar.advance)
-            keys = [hashes[place] for place in places]
-            cache.add(keys, vectors)
-            known.update(zip(keys, vectors, strict=True))
+    if missing:
+        with progress.stage(name, total=len(missing), unit="rows") as bar:
+            for start in range(0, len(missing), SEGMENT_ROWS):
+                places = missing[start : start + SEGMENT_ROWS]
+                part = [values[place] for place in places]
+                vectors = encoded(part, prepare, encode, dim, batch_size, lengths, bar.advance)
+                keys = [hashes[place] for place in places]
+                cache.add(keys, vectors)
+                known.update(zip(keys, vectors, strict=True))
     vectors = np.stack([known[digest] for digest in hashes]) if hashes else np.zeros((0, dim), dtype=np.float32)
     return EmbedReport(vectors=vectors, embedded=len(missing), reused=len(hashes) - len(missing))
 

@@ -92,6 +92,13 @@ def inputs_of(runtime: Runtime) -> Inputs:
     )
 
 
+def check_picture(image: bytes | None) -> None:
+    """Raises RequestError when this is no picture that can be used; nothing is no picture, and well."""
+    refusal = None if image is None else picture_refusal(image)
+    if refusal is not None:
+        raise RequestError(f"This picture cannot be used: {refusal.message}")
+
+
 def predict(
     runtime: Runtime, *, text: str | None, image: bytes | None, columns: Mapping[str, object], top: int = 5
 ) -> Predicted:
@@ -99,7 +106,7 @@ def predict(
 
     Raises RequestError when there is nothing to answer from.
     """
-    _check_picture(image)
+    check_picture(image)
     values = {name: value for name, value in columns.items() if value is not None}
     asked = bool(text and text.strip()) or image is not None
     row = {**(runtime.row(text=text, image=image) if asked or not values else {}), **values}
@@ -118,7 +125,7 @@ def search(
     where: str = "",
 ) -> Results:
     """The best items. Raises RequestError, and FilterError for a filter that cannot be understood."""
-    _check_picture(image)
+    check_picture(image)
     begun = time.perf_counter()
     hits = runtime.search(text=text, image=image, like=like, k=k, where=where.strip() or None)
     seconds = time.perf_counter() - begun
@@ -149,12 +156,6 @@ def _example_part(items: pa.Table, name: str, kind: str) -> str:
     if kind == "category":
         return f"{name} = '{str(known[0].as_py()).replace(chr(39), chr(39) * 2)}'"
     return ""
-
-
-def _check_picture(image: bytes | None) -> None:
-    refusal = None if image is None else picture_refusal(image)
-    if refusal is not None:
-        raise RequestError(f"This picture cannot be used: {refusal.message}")
 
 
 def _found(runtime: Runtime, hit: Hit) -> Found:

@@ -16,8 +16,3 @@ def remember(pages: Mapping[str, StreamlitPage]) -> None:
 def link(page: str, label: str, *, icon: str | None = None, **query: str) -> None:
     """A link to a page, with what it shall show in its address."""
     st.page_link(st.session_state[KEY][page], label=label, icon=icon, query_params=query)
-
-
-def go(page: str, **query: str) -> None:
-    """Open a page now."""
-    st.switch_page(st.session_state[KEY][page], query_params=query)

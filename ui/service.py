@@ -27,6 +27,7 @@ from ui.asking import (
     Item,
     Predicted,
     Results,
+    check_picture,
     filter_example,
     inputs_of,
     items_of,
@@ -49,6 +50,7 @@ from ui.following import (
 __all__ = [
     "Change", "Choice", "FilterError", "Found", "Inputs", "Item", "Links", "Overview", "PolyloomError", "Predicted",
     "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime", "StageView", "champion",
+    "check_picture",
     "filter_example", "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of", "metric_series",
     "open_release", "overview", "overviews", "predict", "prefect_url", "release_facts", "scenario_names", "search",
     "state_folder", "submit_run", "versions", "waiting_state",

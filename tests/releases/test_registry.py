@@ -278,7 +278,7 @@ def test_an_alias_that_does_not_stay_where_it_was_put_is_reported(tmp_path):
 
 @pytest.fixture(scope="module", autouse=True)
 def promoter():
-    """A process that has MLflow loaded and forks others; takes a task, gives its answer. Loads beside the first tests."""
+    """A process that has MLflow loaded and forks others; it loads while the first tests run. Task in, answer out."""
     root = Path(__file__).parents[2]
     process = subprocess.Popen(
         [sys.executable, root / "tests/support/promoter.py"],

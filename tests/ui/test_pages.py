@@ -72,7 +72,7 @@ def test_search_by_words(released_home, at_home):
     assert "12 hits" in said
     assert said.index("Green desk lamp") < said.index("Green alarm clock")
     assert "chars: rank 1" in said
-    assert len(at.get("imgs")) == 12
+    assert len(at.get("image")) == 12
 
 
 def test_search_narrowed_by_a_filter(released_home, at_home):
@@ -110,7 +110,7 @@ def test_questions_are_cards_with_answers(released_home, at_home):
     at_home(released_home)
     at = look_at("search", scenario="support", q="怎么退货")
     assert "打印退货单" in words(at)
-    assert len(at.get("imgs")) == 0
+    assert len(at.get("image")) == 0
 
 
 def test_predict(released_home, at_home):

@@ -1,4 +1,4 @@
-"""The choice of an application, which four pages begin with; the address bar remembers it."""
+"""What several pages begin with: the choice of an application, which the address bar remembers, and a picture."""
 
 from collections.abc import Sequence
 
@@ -42,4 +42,16 @@ def opened(each: service.Overview) -> service.Runtime | None:
         return None
     with look.kindly():
         return cached.runtime(each.release)
+    return None
+
+
+def picture() -> bytes | None:
+    """The picture that the person gave, shown small; None after saying what is wrong with it."""
+    given = st.file_uploader("Picture", type=["png", "jpg", "jpeg", "webp", "gif", "bmp"])
+    if given is None:
+        return None
+    with look.kindly():
+        service.check_picture(given.getvalue())
+        st.image(given.getvalue(), width=120)
+        return given.getvalue()
     return None

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import look, service
-from ui.views.choosing import choose, nothing_released, opened, released
+from ui.views.choosing import choose, nothing_released, opened, picture, released
 
 DOUBTFUL = 0.5
 
@@ -34,10 +34,7 @@ def _inputs(reads: service.Inputs) -> tuple[str | None, bytes | None, dict[str, 
         text = next(places).text_area("Words", key="q", bind="query-params", height=122, placeholder="Words 文字")
     if reads.image:
         with next(places):
-            given = st.file_uploader("Picture", type=["png", "jpg", "jpeg", "webp", "gif", "bmp"])
-            image = given.getvalue() if given else None
-            if image:
-                st.image(image, width=120)
+            image = picture()
     return text, image, _columns(reads)
 
 

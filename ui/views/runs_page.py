@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import cached, links, look, service
+from ui import cached, look, service
 from ui.views.choosing import choose
 
 REFRESH_SECONDS = 2
@@ -16,7 +16,8 @@ def show() -> None:
     if followed:
         scenario, _, run_id = followed.partition("/")
         _follow(scenario, run_id)
-        links.link("runs", "All runs", icon=":material/arrow_back:")
+        if st.button("All runs", icon=":material/arrow_back:"):
+            _turn_to()
     else:
         _start()
         _latest()
@@ -37,7 +38,7 @@ def _start() -> None:
             st.code(f"polyloom run {each.name}", language="bash")
         elif st.button("Run now", type="primary", icon=":material/play_arrow:"):
             with look.kindly(), st.spinner("Asking the Prefect server …"):
-                links.go("runs", run=f"{each.name}/{service.submit_run(each.name)}")
+                _turn_to(f"{each.name}/{service.submit_run(each.name)}")
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -49,7 +50,8 @@ def _latest() -> None:
         with st.container(border=True, key=f"run_{run.run_id}", horizontal=True, vertical_alignment="center"):
             words = f"{run.scenario} · started {look.ago(run.started)}{_took(run)}"
             st.html(f'<div class="pl-row">{look.state(run.state)}{look.title(words)}</div>' + look.quiet(run.run_id))
-            links.link("runs", "Follow" if run.state == "running" else "Open", run=f"{run.scenario}/{run.run_id}")
+            if st.button("Follow" if run.state == "running" else "Open", key=f"open_{run.scenario}_{run.run_id}"):
+                _turn_to(f"{run.scenario}/{run.run_id}")
 
 
 def _follow(scenario: str, run_id: str) -> None:
@@ -118,6 +120,12 @@ def _figures(run: service.RunView) -> None:
         column.html(look.quiet(f"{look.metric(name)}, by epoch"))
         epochs = {"epoch": list(range(1, len(values) + 1)), "value": values}
         column.line_chart(epochs, x="epoch", y="value", y_label="", height=170, color=look.ACCENT)
+
+
+def _turn_to(run: str | None = None) -> None:
+    """Show a run, or all of them. A link to the page that is open already would not change the address bar."""
+    st.query_params.from_dict({"run": run} if run else {})
+    st.rerun()
 
 
 def _took(run: service.RunView) -> str:

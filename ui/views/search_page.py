@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import cached, look, service
-from ui.views.choosing import choose, nothing_released, opened, released
+from ui.views.choosing import choose, nothing_released, opened, picture, released
 
 WORDS, PICTURE, LIKE = "Words", "Picture", "Like an item"
 ACROSS = 4
@@ -39,10 +39,7 @@ def _ask(runtime: service.Runtime, release: service.Registered, beside: DeltaGen
     if way == WORDS:
         text = st.text_input("Words", key="q", bind="query-params", placeholder="What do you look for? 你在找什么？")
     elif way == PICTURE:
-        given = st.file_uploader("Picture", type=["png", "jpg", "jpeg", "webp", "gif", "bmp"])
-        image = given.getvalue() if given else None
-        if image:
-            st.image(image, width=120)
+        image = picture()
     else:
         like = _item(release)
     where, k = _narrowed(release)

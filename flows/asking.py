@@ -1,0 +1,78 @@
+"""What `predict` and `search` need: the release behind a name, a picture's bytes, rows of a file."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from flows import settings
+from flows.scenario_file import find_scenario, read_yaml
+from modalities.preparation.pictures import PicturePreparation
+from polyloom.errors import RequestError, ScenarioError
+from polyloom.home import home
+from releases.registry import Registered, Registry
+from releases.runtime import Runtime
+
+
+def open_release(given: str) -> Runtime:
+    """The release behind `SCENARIO[@ALIAS]`, verified. Raises RequestError that says what there is."""
+    found = resolve(given)
+    return Runtime.open(found.path, blobs=home() / "blobs", digest=found.digest)
+
+
+def resolve(given: str) -> Registered:
+    """The registered release behind `SCENARIO[@ALIAS or VERSION]`."""
+    settings.apply()
+    name, _, alias = given.partition("@")
+    store = Registry(os.environ["MLFLOW_TRACKING_URI"], home() / "ledger")
+    return store.resolve(scenario_name(name), alias or "champion")
+
+
+def scenario_name(given: str) -> str:
+    """A scenario's name, also where its file was given."""
+    if not given.endswith((".yaml", ".yml")):
+        return given
+    try:
+        return str(read_yaml(find_scenario(given)).get("name", given))
+    except ScenarioError as error:
+        raise RequestError(f"{error} Give a scenario's name, or its file.") from error
+
+
+def picture_bytes(path: Path | None) -> bytes | None:
+    """A picture's bytes, checked like every picture that comes in. Raises RequestError for what is none."""
+    if path is None:
+        return None
+    from ingestion.pictures import picture_refusal
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RequestError(f"--image {path}: cannot be read ({error.strerror}).") from error
+    refusal = picture_refusal(content)
+    if refusal is not None:
+        raise RequestError(f"--image {path}: {refusal.message}")
+    return content
+
+
+def read_rows(path: Path, runtime: Runtime) -> list[dict[str, Any]]:
+    """Rows of a JSONL file; a picture column holds a path beside the file. Raises RequestError naming the line."""
+    pictures = [given.column for given in runtime.preparations.values() if isinstance(given, PicturePreparation)]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"--input {path}: cannot be read as UTF-8 text ({error}).") from error
+    return [read_row(line, number, path, pictures) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def read_row(line: str, number: int, path: Path, pictures: list[str]) -> dict[str, Any]:
+    """One line as a row."""
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise RequestError(f"--input {path}, line {number}: not JSON ({error}). Each line is one object.") from error
+    if not isinstance(row, dict):
+        raise RequestError(f"--input {path}, line {number}: {type(row).__name__}, but each line is one object.")
+    for column in pictures:
+        if row.get(column) is not None:
+            row[column] = picture_bytes(path.parent / str(row[column]))
+    return row

@@ -1,0 +1,315 @@
+"""The command `polyloom`. Heavy imports are late: `--help` answers at once."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flows.cli_errors import Guarded
+from polyloom.version import VERSION
+
+SCENARIO = click.argument("scenario")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else there.")
+K = click.option("-k", "count", default=10, show_default=True, help="How many.")
+
+
+@click.group(cls=Guarded, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="polyloom")
+def main() -> None:
+    """Images, text and tables: from raw files to one released, searchable, monitored application.
+
+    Start with: polyloom init NAME, polyloom run NAME.yaml, polyloom ui.
+    """
+
+
+@main.command()
+@SCENARIO
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override, such as recipe.epochs=3.")
+@AS_JSON
+def run(scenario: str, overrides: Sequence[str], *, as_json: bool) -> None:
+    """Ingest, fit, calibrate, export, index, release, gate."""
+    from flows.console import console_progress
+    from flows.report import show_run
+    from flows.running import run_scenario
+
+    result = run_scenario(scenario, overrides=overrides, progress=console_progress())
+    emit(result) if as_json else show_run(result)
+    if result["release"]["alias"] != "champion":
+        sys.exit(3)
+
+
+@main.command()
+@SCENARIO
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override, such as recipe.epochs=3.")
+@AS_JSON
+def validate(scenario: str, overrides: Sequence[str], *, as_json: bool) -> None:
+    """Check a scenario file without running it."""
+    from flows.scenario_file import load_scenario
+    from flows.validation import deep_problems, refuse
+
+    loaded = load_scenario(scenario, overrides=overrides)
+    refuse(loaded.path, deep_problems(loaded))
+    facts = {"scenario": loaded.scenario.name, "path": str(loaded.path), "valid": True}
+    emit(facts) if as_json else click.echo(f"{loaded.path}: valid. Next: polyloom run {scenario}")
+
+
+@main.command()
+@click.argument("name")
+def init(name: str) -> None:
+    """Write NAME.yaml, a commented scenario with a few rows of data that runs as it stands."""
+    from flows.templates import write_scenario
+
+    path = write_scenario(name, folder=Path())
+    click.echo(f"Wrote {path} and {path.stem}.csv. Next: polyloom run {path}")
+
+
+@main.command()
+@AS_JSON
+def scenarios(*, as_json: bool) -> None:
+    """List the shipped scenarios and those that have a champion."""
+    from flows.report import list_scenarios
+
+    rows = list_scenarios()
+    emit(rows) if as_json else table(rows, title="Scenarios", columns=["name", "title", "champion", "path"])
+
+
+@main.group(cls=Guarded, invoke_without_command=True)
+@click.pass_context
+def datasets(context: click.Context) -> None:
+    """List the data sets that polyloom knows, or fetch one."""
+    if context.invoked_subcommand is None:
+        from ingestion.datasets import catalogue
+
+        rows = [
+            {
+                "name": listed.data_set.name,
+                "title": listed.data_set.title,
+                "licence": listed.data_set.licence,
+                "kind": listed.data_set.kind,
+                "found": str(listed.found) if listed.found else "-",
+            }
+            for listed in catalogue()
+        ]
+        table(rows, title="Data sets", columns=["name", "title", "licence", "kind", "found"])
+
+
+@datasets.command()
+@click.argument("name")
+def fetch(name: str) -> None:
+    """Download a public data set into the state folder, checked against known digests."""
+    from flows.console import console_progress
+    from ingestion.datasets import fetch as fetch_data_set
+
+    click.echo(fetch_data_set(name, progress=console_progress()))
+
+
+@main.command()
+@SCENARIO
+@click.option("--text", help="Words to judge.")
+@click.option("--image", type=click.Path(path_type=Path), help="A picture to judge.")
+@click.option("--input", "rows_file", type=click.Path(path_type=Path), help="JSONL: one row of columns a line.")
+@click.option("--top", default=5, show_default=True, help="Probabilities to show for each task.")
+@AS_JSON
+def predict(
+    scenario: str, text: str | None, image: Path | None, rows_file: Path | None, top: int, *, as_json: bool
+) -> None:
+    """Ask SCENARIO[@ALIAS] for its answers, with calibrated probabilities."""
+    from flows.asking import open_release, picture_bytes, read_rows
+    from flows.report import prediction_rows, shown_prediction
+
+    runtime = open_release(scenario)
+    rows = read_rows(rows_file, runtime) if rows_file else [runtime.row(text=text, image=picture_bytes(image))]
+    predictions = runtime.predict(rows, top=top)
+    if as_json:
+        emit({"release": runtime.digest, "predictions": [shown_prediction(one) for one in predictions]})
+    else:
+        table(
+            prediction_rows(predictions), title=runtime.title, columns=["row", "task", "answer", "probability", "next"]
+        )
+
+
+@main.command()
+@SCENARIO
+@click.option("--text", help="Words to find by.")
+@click.option("--image", type=click.Path(path_type=Path), help="A picture to find by.")
+@click.option("--like", help="An item's id: what is like it?")
+@click.option("--where", help='A filter over the items\' columns, such as "price < 20".')
+@K
+@AS_JSON
+def search(
+    scenario: str,
+    text: str | None,
+    image: Path | None,
+    like: str | None,
+    where: str | None,
+    count: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Find items of SCENARIO[@ALIAS] by words, a picture, both, or another item."""
+    from flows.asking import open_release, picture_bytes
+    from flows.report import hit_rows, shown_hit
+
+    runtime = open_release(scenario)
+    hits = runtime.search(text=text, image=picture_bytes(image), like=like, k=count, where=where)
+    if as_json:
+        emit({"release": runtime.digest, "hits": [shown_hit(hit) for hit in hits]})
+    else:
+        rows = hit_rows(hits)
+        table(rows, title=f"{len(hits)} hits", columns=list(rows[0]) if rows else ["id"])
+
+
+@main.command()
+@SCENARIO
+@AS_JSON
+def releases(scenario: str, *, as_json: bool) -> None:
+    """List a scenario's releases, newest first."""
+    from flows.report import release_rows
+
+    rows = release_rows(scenario)
+    emit(rows) if as_json else table(rows, title=scenario, columns=["version", "aliases", "digest", "created", "run"])
+
+
+@main.command()
+@SCENARIO
+@click.argument("version")
+@click.option("--why", default="asked for on the command line", help="Kept in the ledger.")
+def promote(scenario: str, version: str, why: str) -> None:
+    """Make VERSION the champion, without the gate; the ledger keeps who, when and why."""
+    from flows.report import promote_release
+
+    click.echo(promote_release(scenario, version, why=why))
+
+
+@main.command()
+@SCENARIO
+@click.option("--why", default="asked for on the command line", help="Kept in the ledger.")
+def rollback(scenario: str, why: str) -> None:
+    """Make the previous champion champion again: model and index together."""
+    from flows.report import rollback_release
+
+    click.echo(rollback_release(scenario, why=why))
+
+
+@main.command()
+@SCENARIO
+@click.option("--at", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Who was champion then?")
+@AS_JSON
+def history(scenario: str, at: Any, *, as_json: bool) -> None:
+    """Show every promotion and rollback from the ledger."""
+    from flows.report import history_rows
+
+    rows = history_rows(scenario, at=at)
+    columns = ["at", "action", "alias", "version", "against", "outcome", "who", "why"]
+    emit(rows) if as_json else table(rows, title=scenario, columns=columns)
+
+
+@main.command()
+@SCENARIO
+@AS_JSON
+def deploy(scenario: str, *, as_json: bool) -> None:
+    """Register the scenario's flow with its schedule on the Prefect server that is up."""
+    from flows.deployments import deploy as deploy_flow
+    from flows.scenario_file import load_scenario
+
+    loaded = load_scenario(scenario)
+    monitor = loaded.scenario.monitor
+    reference = deploy_flow(
+        scenario_path=loaded.path, name=loaded.scenario.name, schedule=monitor.schedule, timezone=monitor.timezone
+    )
+    facts = {"id": reference.id, "name": reference.name, "url": reference.url, "schedule": monitor.schedule}
+    when = f"runs on {monitor.schedule!r}" if monitor.schedule else "has no schedule (monitor.schedule)"
+    emit(facts) if as_json else click.echo(f"{reference.name} {when}. See {reference.url}")
+
+
+SERVICES = click.argument("services", nargs=-1)
+
+
+@main.command()
+@SERVICES
+def up(services: Sequence[str]) -> None:
+    """Start Prefect, a worker, MLflow and the page as local processes (or the ones named)."""
+    from flows.console import console_progress
+    from flows.services import up as start
+
+    service_table(start(list(services) or None, progress=console_progress()))
+
+
+@main.command()
+@SERVICES
+def down(services: Sequence[str]) -> None:
+    """Stop them."""
+    from flows.services import down as stop
+
+    service_table(stop(list(services) or None))
+
+
+@main.command()
+@AS_JSON
+def status(*, as_json: bool) -> None:
+    """Show what runs, where, and since when."""
+    from flows.services import status as look
+
+    states = look()
+    emit([vars(state) for state in states]) if as_json else service_table(states)
+
+
+@main.command()
+def ui() -> None:
+    """Open the page, and say where it is."""
+    from flows.console import console_progress
+    from flows.services import up as start
+
+    service_table(start(["ui"], progress=console_progress()))
+
+
+@main.command()
+@click.option("--models", help="List encoders whose name holds this word.")
+@AS_JSON
+def doctor(models: str | None, *, as_json: bool) -> None:
+    """Find what is known to break, and name the cure."""
+    if models is not None:
+        from flows.doctor.models import models as known_models
+
+        names = known_models(models)
+        emit(names) if as_json else click.echo("\n".join(names) or f"No known model has {models!r} in its name.")
+        return
+    from flows.doctor.diagnosis import diagnose
+
+    findings = diagnose()
+    rows = [{**vars(finding), "ok": "ok" if finding.ok else "BROKEN"} for finding in findings]
+    emit([vars(finding) for finding in findings]) if as_json else table(
+        rows, title="polyloom doctor", columns=["ok", "check", "found", "cure"]
+    )
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+@main.command(hidden=True)
+def demo() -> None:
+    """Run the demo scenarios to released champions; `make demo` calls this."""
+    from flows.console import console_progress
+    from flows.demo import run_demo
+
+    run_demo(progress=console_progress())
+
+
+def emit(value: Any) -> None:
+    """One JSON value on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def table(rows: Sequence[Mapping[str, object]], *, title: str, columns: Sequence[str]) -> None:
+    """A table on stdout."""
+    from flows.console import summary_table
+
+    summary_table(rows, title=title, columns=columns)
+
+
+def service_table(states: Sequence[Any]) -> None:
+    """Services as a table."""
+    rows = [vars(state) for state in states]
+    table(rows, title="Services", columns=["name", "state", "pid", "url", "log", "note"])

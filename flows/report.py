@@ -1,0 +1,165 @@
+"""What the command line shows of runs, releases, predictions and hits."""
+
+import getpass
+import os
+from datetime import datetime
+from typing import Any
+
+import click
+
+from flows import settings
+from flows.asking import scenario_name
+from flows.console import summary_table
+from flows.scenario_file import read_yaml, shipped_scenarios
+from flows.unchanged import champion_version
+from polyloom.home import home
+from releases.registry import Registry
+from releases.runtime import Prediction
+from releases.search import Hit
+
+CELL_CHARACTERS = 60
+MEASURES = ("accuracy", "macro_f1", "ece", "rows")
+
+
+def show_run(result: dict[str, Any]) -> None:
+    """The summary at the end of a run."""
+    release, snapshot = result["release"], result["snapshot"]
+    rows = [
+        {"task": task, **{name: figures.get(name) for name in MEASURES}} for task, figures in result["metrics"].items()
+    ]
+    summary_table(rows, title=f"{result['scenario']}: {result['status']}", columns=["task", *MEASURES])
+    click.echo(f"gate      {result['gate']['reason']}")
+    click.echo(
+        f"release   {release['name']}/{release['version']} is {release['alias']}, digest {release['digest'][:12]}"
+    )
+    refused = f", {snapshot['rows_quarantined']:,} in quarantine" if snapshot["rows_quarantined"] else ""
+    click.echo(f"data      {snapshot['rows_in']:,} rows in, {snapshot['rows_kept']:,} kept{refused}")
+    for table, report in snapshot["tables"].items():
+        for reason, count in report["reasons"].items():
+            click.echo(f"          {table}: {count:,} x {reason}")
+    if result["index"]:
+        searchable = ", ".join(result["index"]["modalities"])
+        click.echo(f"index     {result['index']['rows']:,} items, found by {searchable}")
+    click.echo(f"mlflow    run {result['mlflow_run_id']}")
+    click.echo(f"next      {next_step(result)}")
+
+
+def next_step(result: dict[str, Any]) -> str:
+    """What a person would do now."""
+    name = result["scenario"]
+    if result["release"]["alias"] != "champion":
+        version = result["release"]["version"]
+        return f"the champion stays. To take this one all the same: polyloom promote {name} {version}"
+    if result["index"]:
+        return f"polyloom search {name} --text '...'    polyloom predict {name} --text '...'    polyloom ui"
+    return f"polyloom predict {name} --help    polyloom ui"
+
+
+def list_scenarios() -> list[dict[str, Any]]:
+    """Shipped scenarios and any other that has a champion."""
+    known = {
+        name: {"name": name, "title": read_yaml(path).get("title", ""), "path": str(path)}
+        for name, path in shipped_scenarios().items()
+    }
+    for ledger in sorted((home() / "ledger").glob("*.jsonl")):
+        known.setdefault(ledger.stem, {"name": ledger.stem, "title": "", "path": ""})
+    return [{**facts, "champion": champion_version(name) or "-"} for name, facts in sorted(known.items())]
+
+
+def store() -> Registry:
+    """The registry of this state folder."""
+    settings.apply()
+    return Registry(os.environ["MLFLOW_TRACKING_URI"], home() / "ledger")
+
+
+def release_rows(scenario: str) -> list[dict[str, Any]]:
+    """A scenario's releases, newest first. Raises RequestError when there is none."""
+    name = scenario_name(scenario)
+    registry = store()
+    found = registry.versions(name)
+    if not found:
+        registry.resolve(name)
+    return [
+        {
+            "version": release.version,
+            "aliases": ", ".join(release.aliases),
+            "digest": release.digest[:12],
+            "created": release.created.isoformat(timespec="seconds"),
+            "run": release.run_id,
+        }
+        for release in found
+    ]
+
+
+def promote_release(scenario: str, version: str, *, why: str) -> str:
+    """Promote by hand, against the champion of this moment."""
+    name = scenario_name(scenario)
+    registry = store()
+    expected = champion_version(name)
+    registry.promote(name, version, expected=expected, who=getpass.getuser(), why=why)
+    return f"{name}/{version} is champion; before it was {expected or 'none'}. Back: polyloom rollback {name}"
+
+
+def rollback_release(scenario: str, *, why: str) -> str:
+    """Go back to the champion before."""
+    name = scenario_name(scenario)
+    before = champion_version(name)
+    release = store().rollback(name, getpass.getuser(), why)
+    return f"{name}/{release.version} is champion again, model and index; {name}/{before} is previous."
+
+
+def history_rows(scenario: str, *, at: datetime | None) -> list[dict[str, Any]]:
+    """The ledger's changes; with `at`, the one that had made the champion of that time."""
+    name = scenario_name(scenario)
+    registry = store()
+    if at is None:
+        found = registry.history(name)
+    else:
+        made = registry.champion_at(name, at)
+        found = [made] if made else []
+    return [{**vars(change), "at": change.at.isoformat(timespec="seconds")} for change in found]
+
+
+def shown_prediction(prediction: Prediction) -> dict[str, Any]:
+    """A prediction as JSON."""
+    answers = {task: vars(answer) for task, answer in prediction.answers.items()}
+    return {"answers": answers, "missing": list(prediction.missing)}
+
+
+def prediction_rows(predictions: list[Prediction]) -> list[dict[str, Any]]:
+    """A line for each row and task."""
+    return [
+        {
+            "row": number,
+            "task": task,
+            "answer": answer.label,
+            "probability": f"{answer.probability:.3f}",
+            "next": ", ".join(f"{label} {value:.2f}" for label, value in list(answer.probabilities.items())[1:4]),
+        }
+        for number, prediction in enumerate(predictions, start=1)
+        for task, answer in prediction.answers.items()
+    ]
+
+
+def shown_hit(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON."""
+    return vars(hit)
+
+
+def hit_rows(hits: list[Hit]) -> list[dict[str, Any]]:
+    """A line for each hit: id, why, and the columns that the scenario shows."""
+    return [
+        {
+            "id": hit.id,
+            "found by": ", ".join(f"{name} #{rank}" for name, rank in hit.ranks.items()),
+            **{name: shortened(value) for name, value in hit.row.items()},
+        }
+        for hit in hits
+    ]
+
+
+def shortened(value: object) -> object:
+    """Long text cut for a table's cell."""
+    if isinstance(value, str) and len(value) > CELL_CHARACTERS:
+        return value[: CELL_CHARACTERS - 1] + "…"
+    return value

@@ -1,0 +1,44 @@
+"""The checks of `polyloom validate` that need more than the file: models, weights and data that must be there."""
+
+from pathlib import Path
+
+from flows.assembly import table_sources
+from flows.scenario_file import LoadedScenario, report
+from flows.spec import Image, Text
+from polyloom.errors import PolyloomError, RequestError, ScenarioError
+
+
+def deep_problems(loaded: LoadedScenario) -> list[str]:
+    """One sentence for each model, weight or file that cannot be had; nothing is downloaded."""
+    found = []
+    for name, modality in loaded.scenario.modalities.items():
+        try:
+            check_modality(modality)
+        except PolyloomError as error:
+            found.append(f"modalities.{name}: {error}")
+    try:
+        table_sources(loaded.scenario, beside=loaded.path.parent)
+    except RequestError as error:
+        found.append(f"data: {error}")
+    return found
+
+
+def check_modality(modality: object) -> None:
+    """Raises a PolyloomError for an unknown model or weights that are not there."""
+    from modalities.weights import local_path, packaged_folder
+
+    if isinstance(modality, Image):
+        from modalities.encoders.picture import check_model
+
+        check_model(modality.model)
+    if isinstance(modality, Image | Text):
+        if modality.weights == "packaged":
+            packaged_folder(modality.model)
+        elif modality.weights not in {"hub", "scratch"}:
+            local_path(modality.weights, model=modality.model)
+
+
+def refuse(path: Path, found: list[str]) -> None:
+    """Raises ScenarioError with all mistakes, if there are any."""
+    if found:
+        raise ScenarioError(report(path, found))
