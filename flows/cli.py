@@ -263,7 +263,7 @@ def ui() -> None:
     from flows.console import console_progress
     from flows.services import up as start
 
-    service_table(start(["ui"], progress=console_progress()))
+    service_table(start(["page"], progress=console_progress()))
 
 
 @main.command()
@@ -272,9 +272,10 @@ def ui() -> None:
 def doctor(models: str | None, *, as_json: bool) -> None:
     """Find what is known to break, and name the cure."""
     if models is not None:
-        from flows.doctor.models import models as known_models
+        from flows.doctor.weights import matching_models
+        from modalities.catalogue import picture_models
 
-        names = known_models(models)
+        names = matching_models(models, pictures=picture_models())
         emit(names) if as_json else click.echo("\n".join(names) or f"No known model has {models!r} in its name.")
         return
     from flows.doctor.diagnosis import diagnose

@@ -20,7 +20,7 @@ def apply() -> dict[str, str]:
 
 def environment(home: Path, given: Mapping[str, str]) -> dict[str, str]:
     """Every variable that polyloom needs, for the state folder `home`; what `given` holds keeps its value."""
-    wanted = {**_places(home), **_privacy(), **_habits(), **_quiet()}
+    wanted = {**_places(home), **_privacy(), **_habits(), **_quiet(), **_threads()}
     chosen = {name: given.get(name) or value for name, value in wanted.items()}
     return {**chosen, "POLYLOOM_HOME": str(home), **_proxy_exception(given)}
 
@@ -50,6 +50,11 @@ def _habits() -> dict[str, str]:
 def _quiet() -> dict[str, str]:
     # Only the console is hushed: the server still keeps a run's INFO lines for the page.
     return {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING", "MLFLOW_LOGGING_LEVEL": "WARNING"}
+
+
+def _threads() -> dict[str, str]:
+    # Threads that spin while they wait make a fit four times slower as soon as anything else uses the machine.
+    return {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _proxy_exception(given: Mapping[str, str]) -> dict[str, str]:

@@ -72,11 +72,13 @@ def fit_task(ref: JobRef, tracking_uri: str) -> Report:
     """The fitting loop; every epoch's figures go into the MLflow run."""
     run = TrainingRun.attach(tracking_uri=tracking_uri, run_id=ref["run_id"])
 
-    def log(epoch: Any) -> None:
-        figures = {key: value for key, value in vars(epoch).items() if key != "epoch"}
-        run.log_metrics(figures, step=epoch.epoch)
+    with shown(ref["journal"]) as progress, closing(Journal(Path(ref["journal"]))) as journal:
 
-    with shown(ref["journal"]) as progress:
+        def log(epoch: Any) -> None:
+            figures = {key: value for key, value in vars(epoch).items() if key != "epoch"}
+            run.log_metrics(figures, step=epoch.epoch)
+            journal.metrics(vars(epoch))
+
         return timed(lambda: fit(Job.load(ref), progress=progress, on_epoch=log))
 
 

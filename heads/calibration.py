@@ -9,10 +9,12 @@ from scipy.optimize import minimize_scalar
 from heads.decoding import TaskKind
 
 LIMITS = (0.05, 20.0)
+# A few rows that are all right would make every answer certain: a normal prior on ln(temperature) holds against that.
+PRIOR_DEVIATION = 0.5
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray, *, kind: TaskKind) -> float:
-    """The temperature of least negative log-likelihood over logits [rows, labels]; 1.0 where there are no rows.
+    """The most likely temperature, with a weak prior around 1, over logits [rows, labels]; 1.0 where there are no rows.
 
     `truth` holds label numbers [rows] (rows of -1, an unknown label, are left out) or a mask [rows, labels].
     """
@@ -22,7 +24,8 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray, *, kind: TaskKind) ->
     chosen, target = logits[known].astype(np.float64), truth[known]
 
     def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(chosen / np.exp(log_temperature), target, kind=kind)
+        prior = 0.5 * (log_temperature / PRIOR_DEVIATION) ** 2 / len(chosen)
+        return negative_log_likelihood(chosen / np.exp(log_temperature), target, kind=kind) + prior
 
     found = minimize_scalar(loss, bounds=tuple(np.log(LIMITS)), method="bounded")
     return float(np.exp(found.x))

@@ -27,7 +27,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Answer:
-    """One task's answer: its label (for multilabel, the labels joined by ", "), and calibrated probabilities, best first."""
+    """One task's answer: its label (multilabel: labels joined by ", ") and calibrated probabilities, best first."""
 
     label: str
     probability: float

@@ -1,7 +1,11 @@
+import shutil
+
 import pytest
 import streamlit as st
 
 from flows.journal import Journal, journal_path
+from releases.mlflow_store import SQLITE
+from releases.registry import Registry
 from tests.support.small_bundle import release_small_bundle
 
 
@@ -27,6 +31,17 @@ def released_home(tmp_path_factory):
         release_small_bundle(home, name=name)
     write_journals(home)
     return home
+
+
+@pytest.fixture
+def own_home(released_home, tmp_path):
+    """A copy of that state folder, to break or to go on with; its registry points into the copy."""
+    copy = shutil.copytree(released_home, tmp_path / "home")
+    registry = Registry(f"{SQLITE}{copy / 'mlflow.db'}", copy / "ledger")
+    for name in ("shop", "support"):
+        release = registry.versions(name)[0]
+        registry.register(name, copy / "releases" / name / release.digest, release.digest, None, {})
+    return copy
 
 
 @pytest.fixture

@@ -1,13 +1,9 @@
-"""Each page in Streamlit's own test runner, over an empty state folder, a real one, and broken ones."""
-
-import shutil
+"""Each page in Streamlit's own test runner, over an empty state folder, a real one, and own_home ones."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from releases.mlflow_store import SQLITE
-from releases.registry import Registry
 from tests.support.small_bundle import picture_of
 from tests.ui.browser import APP
 
@@ -145,18 +141,16 @@ def test_one_run_is_followed_by_its_address(run, parts, released_home, at_home):
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "application.json", "items.parquet", "card.md"])
-def test_a_missing_file_of_a_bundle_is_named(name, released_home, tmp_path, at_home):
-    broken = moved(released_home, tmp_path)
-    next(broken.glob(f"releases/shop/*/{name}")).unlink()
-    at_home(broken)
+def test_a_missing_file_of_a_bundle_is_named(name, own_home, at_home):
+    next(own_home.glob(f"releases/shop/*/{name}")).unlink()
+    at_home(own_home)
     assert name in look_at("").error[0].value.replace("\\", "")
 
 
-def test_a_changed_byte_is_named_where_the_release_is_opened(released_home, tmp_path, at_home):
-    broken = moved(released_home, tmp_path)
-    graph = next(broken.glob("releases/shop/*/heads/category/model.onnx"))
+def test_a_changed_byte_is_named_where_the_release_is_opened(own_home, at_home):
+    graph = next(own_home.glob("releases/shop/*/heads/category/model.onnx"))
     graph.write_bytes(graph.read_bytes()[:-1] + b"x")
-    at_home(broken)
+    at_home(own_home)
     for page in ("search", "predict"):
         assert "'heads/category/model.onnx' was changed" in look_at(page).error[0].value.replace("\\", "")
 
@@ -166,14 +160,3 @@ def test_a_registry_that_is_no_database_is_said(tmp_path, at_home):
     (tmp_path / "home" / "mlflow.db").write_bytes(b"this is not a database, whatever its name says")
     at_home(tmp_path / "home")
     assert "The MLflow registry cannot be read" in look_at("").error[0].value
-
-
-def moved(home, tmp_path):
-    """A copy of a state folder whose registry points into the copy."""
-    copy = tmp_path / "home"
-    shutil.copytree(home, copy)
-    registry = Registry(f"{SQLITE}{copy / 'mlflow.db'}", copy / "ledger")
-    for name in ("shop", "support"):
-        release = registry.versions(name)[0]
-        registry.register(name, copy / "releases" / name / release.digest, release.digest, None, {})
-    return copy

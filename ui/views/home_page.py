@@ -67,7 +67,7 @@ def _last_runs() -> None:
     if not runs:
         st.html(look.quiet("No run has left a journal here yet."))
         return
-    rows = [[run.scenario, run.state, look.ago(run.started), run.error or ""] for run in runs]
+    rows = [[run.scenario, run.state, look.ago(run.started), run.error or "–"] for run in runs]
     st.html(look.table(["application", "state", "started", "error"], rows))
     links.link("runs", "All runs", icon=":material/timeline:")
 

@@ -102,7 +102,7 @@ def _elsewhere(run_id: str) -> None:
 
 
 def _stage(stage: service.StageView) -> None:
-    rate = f" · {stage.rate:,.1f} {stage.unit}/s" if stage.rate and stage.unit != "s" else ""
+    rate = f" · {stage.rate:,.1f} {stage.unit}/s" if stage.rate and stage.rate >= 1 and stage.unit != "s" else ""
     amount = f"{stage.done:,}{f' of {stage.total:,}' if stage.total else ''} {stage.unit}" if stage.done else ""
     words = [stage.name, amount + rate, look.duration(stage.seconds), stage.note]
     text = look.plain(" · ".join(word for word in words if word))

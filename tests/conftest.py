@@ -1,0 +1,25 @@
+"""For the whole suite: no network beyond this machine, an empty state folder for each test, real servers shared."""
+
+import os
+import runpy
+from pathlib import Path
+
+import pytest
+
+NO_NETWORK = Path(__file__).parent / "support" / "no_network"
+# Child processes find it as their sitecustomize; this process has started already.
+runpy.run_path(str(NO_NETWORK / "sitecustomize.py"))
+os.environ["PYTHONPATH"] = os.pathsep.join([str(NO_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+pytest_plugins = ["tests.support.mlflow_store", "tests.support.prefect_server"]
+
+
+@pytest.fixture(autouse=True)
+def polyloom_home(tmp_path, monkeypatch):
+    """An empty state folder."""
+    folder = tmp_path / "polyloom_home"
+    monkeypatch.setenv("POLYLOOM_HOME", str(folder))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    return folder
