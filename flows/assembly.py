@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from modalities.fusion import ConcatFusion, GatedFusion
 
+# What makes a finished vector about as large as a normalised embedding: hashed characters have length 1.
+SCALES = {"number": 1.0, "category": 1.0, "characters": 8.0}
+
 
 def table_sources(scenario: Scenario, *, beside: Path) -> list[TableSource]:
     """What ingestion is to read; paths are looked up beside the scenario file, then among the data sets."""
@@ -44,7 +47,7 @@ def table_source(name: str, data: Data, *, beside: Path, targets: Sequence[str])
     return TableSource(
         name=name,
         kind=data.kind,
-        paths=resolve_paths(dict(data.path) if isinstance(data.path, dict) else data.path, beside=beside),  # type: ignore[arg-type]
+        paths=source_paths(name, data, beside=beside),
         text=data.text,
         image=data.image,
         columns=data.columns,
@@ -53,6 +56,15 @@ def table_source(name: str, data: Data, *, beside: Path, targets: Sequence[str])
         sample=data.sample,  # type: ignore[arg-type]
         **events,  # type: ignore[arg-type]
     )
+
+
+def source_paths(name: str, data: Data, *, beside: Path) -> dict[str, Path]:
+    """Where a source's files are, by split. Raises RequestError that names the source."""
+    given = data.path if isinstance(data.path, str) else {str(split): path for split, path in data.path.items()}
+    try:
+        return resolve_paths(given, beside=beside)
+    except RequestError as error:
+        raise RequestError(f"data.{name}.{error}") from error
 
 
 def targets(scenario: Scenario, table: str) -> list[str]:
@@ -86,8 +98,8 @@ def build_preparation(
         return picture_preparation(
             model=modality.model, column=columns[0], size=modality.size, weights=modality.weights
         )
-    from modalities.encoders.text import load_tokenizer
     from modalities.preparation.text import TextPreparation
+    from modalities.text_models import load_tokenizer
 
     tokenizer, padding_id = load_tokenizer(model=modality.model, weights=modality.weights)
     return TextPreparation(tokenizer=tokenizer, columns=columns, max_tokens=modality.max_tokens, padding_id=padding_id)
@@ -119,6 +131,9 @@ def build_fusion(scenario: Scenario, dims: Mapping[str, int]) -> "ConcatFusion |
         modality_dropout=scenario.fusion.modality_dropout,
         hidden=scenario.fusion.hidden,
         dropout=scenario.fusion.dropout,
+        scales={
+            name: SCALES[scenario.modalities[name].kind] for name in dims if not has_encoder(scenario.modalities[name])
+        },
     )
 
 

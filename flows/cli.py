@@ -48,10 +48,10 @@ def run(scenario: str, overrides: Sequence[str], *, as_json: bool) -> None:
 def validate(scenario: str, overrides: Sequence[str], *, as_json: bool) -> None:
     """Check a scenario file without running it."""
     from flows.scenario_file import load_scenario
-    from flows.validation import deep_problems, refuse
+    from flows.validation import check_before_work
 
     loaded = load_scenario(scenario, overrides=overrides)
-    refuse(loaded.path, deep_problems(loaded))
+    check_before_work(loaded)
     facts = {"scenario": loaded.scenario.name, "path": str(loaded.path), "valid": True}
     emit(facts) if as_json else click.echo(f"{loaded.path}: valid. Next: polyloom run {scenario}")
 
@@ -314,3 +314,7 @@ def service_table(states: Sequence[Any]) -> None:
     """Services as a table."""
     rows = [vars(state) for state in states]
     table(rows, title="Services", columns=["name", "state", "pid", "url", "log", "note"])
+
+
+if __name__ == "__main__":
+    main()

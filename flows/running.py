@@ -8,6 +8,7 @@ from flows import settings
 from flows.scenario_file import load_scenario
 from flows.server import prefect_server
 from flows.unchanged import recall, request_digest
+from flows.validation import check_before_work
 from polyloom.progress import Progress
 
 Result = dict[str, Any]
@@ -22,6 +23,7 @@ def run_scenario(given: str, *, overrides: Sequence[str], progress: Progress) ->
     known = recall(loaded.scenario.name, request_digest(loaded))
     if known is not None:
         return known
+    check_before_work(loaded)
     with prefect_server(progress=progress):
         from flows.train import train
 

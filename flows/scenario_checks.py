@@ -1,7 +1,9 @@
 """What must hold between the sections of a scenario: every name that is used is there."""
 
 from collections.abc import Iterable, Iterator
+from zoneinfo import available_timezones
 
+from flows.cron_expression import cron_mistake
 from flows.spec import Category, Characters, Image, Number, Rows, Scenario, Table, Text
 from heads.metrics import SCORERS
 from polyloom.errors import suggestion
@@ -49,8 +51,15 @@ def ambiguous_rows(scenario: Scenario) -> str:
     """Which table the tasks learn from cannot be told."""
     if scenario.rows is not None:
         return unknown("rows", scenario.rows, scenario.data)
+    declared = sorted({column for given in scenario.data.values() for column in given.columns})
+    for name, task in scenario.tasks.items():
+        if task.target not in declared:
+            return unknown(f"tasks.{name}.target", task.target, declared)
     targets = ", ".join(sorted({task.target for task in scenario.tasks.values()}))
-    return f"rows: say which of {', '.join(scenario.data)} the tasks learn from; no single one declares {targets}."
+    return (
+        f"rows: missing, and the targets ({targets}) do not tell which of {', '.join(scenario.data)} the tasks learn "
+        f"from. Write for example `rows: {next(iter(scenario.data))}`."
+    )
 
 
 def table_problems(scenario: Scenario) -> Iterator[str]:
@@ -73,9 +82,16 @@ def modality_problems(scenario: Scenario) -> Iterator[str]:
         for name, modality in scenario.modalities.items():
             columns = modality_columns(modality, name, rows)
             if not columns:
-                yield f"modalities.{name}: data.{table} declares no column of kind {modality.kind}."
-            for column in set(columns) - rows.column_names():
-                yield unknown(f"modalities.{name}.columns", column, rows.column_names())
+                key = "image: COLUMN" if isinstance(modality, Image) else "text: [COLUMN]"
+                yield f"modalities.{name}: data.{table} names no column for it to read. Add `{key}` to data.{table}."
+            for column in columns:
+                if column not in rows.column_names():
+                    yield unknown(f"modalities.{name}.columns", column, rows.column_names())
+                elif isinstance(modality, Number | Category) and rows.columns.get(column) != modality.kind:
+                    yield (
+                        f"modalities.{name}.columns: {column!r} is not declared as {modality.kind}. "
+                        f"Write `{column}: {modality.kind}` under data.{table}.columns."
+                    )
 
 
 def task_problems(scenario: Scenario) -> Iterator[str]:
@@ -105,31 +121,41 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
         yield unknown("index.rows", index.rows, scenario.data)
         return
     columns = scenario.data[index.rows].column_names()
-    for name in [*index.embed, *index.weights]:
-        if name not in scenario.modalities:
-            yield unknown("index.embed", name, scenario.modalities)
-    for name in [*index.show, *([index.group] if index.group else [])]:
-        if name not in columns:
-            yield unknown("index.show", name, columns)
+    group = [index.group] if index.group else []
+    for place, given, known in (
+        ("index.embed", index.embed, scenario.modalities),
+        ("index.weights", index.weights, index.embed),
+        ("index.show", index.show, columns),
+        ("index.group", group, columns),
+    ):
+        yield from (unknown(place, name, known) for name in given if name not in known)
 
 
 def gate_problems(scenario: Scenario) -> Iterator[str]:
     """A gate metric that is not `<task>.<metric>`."""
-    task, _, metric = scenario.gate.metric.partition(".")
-    if task not in scenario.tasks:
+    task, dot, metric = scenario.gate.metric.partition(".")
+    if not dot:
+        near = f"{next(iter(scenario.tasks))}.{task if task in SCORERS else 'accuracy'}"
+        yield f"gate.metric: {task!r} is not TASK.METRIC, such as {near!r}. Metrics: {', '.join(sorted(SCORERS))}."
+    elif task not in scenario.tasks:
         yield unknown("gate.metric", task, scenario.tasks)
     elif metric not in SCORERS:
         yield unknown("gate.metric", metric, SCORERS)
 
 
 def schedule_problems(scenario: Scenario) -> Iterator[str]:
-    """A schedule that is no cron expression."""
-    schedule = scenario.monitor.schedule
-    if schedule is not None and len(schedule.split()) not in {5, 6}:
-        yield f"monitor.schedule: {schedule!r} is not a cron expression, such as '0 3 * * *' for every night at three."
+    """A schedule that no clock could follow."""
+    monitor = scenario.monitor
+    if monitor.schedule is not None:
+        wrong = cron_mistake(monitor.schedule)
+        if wrong:
+            yield f"monitor.schedule: {wrong}"
+    if monitor.timezone not in available_timezones():
+        near = suggestion(monitor.timezone, available_timezones())
+        yield f"monitor.timezone: {monitor.timezone!r} is not a time zone, such as 'Europe/Berlin' or 'UTC'.{near}"
 
 
 def unknown(place: str, word: str, known: Iterable[str]) -> str:
     """A name that leads nowhere, with the nearest one that does not."""
     names = sorted(known)
-    return f"{place}: {word!r} is not there.{suggestion(word, names)} Known: {', '.join(names)}."
+    return f"{place}: {word!r} is not there.{suggestion(word, names)} There is {', '.join(names) or 'nothing'}."

@@ -1,19 +1,18 @@
 """Reading a scenario: from a path or a shipped name, with overrides, every mistake named by its path in the file."""
 
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from flows.mistakes import explained
 from flows.scenario_checks import problems
 from flows.spec import Scenario
 from polyloom.errors import ScenarioError, suggestion
-
-KINDS = {"table", "pictures", "image", "text", "characters", "number", "category", "classification", "concat", "gated"}
 
 
 @dataclass(frozen=True)
@@ -70,38 +69,76 @@ def known_names() -> str:
     return f"Known are {', '.join(sorted(shipped_scenarios()))}. "
 
 
+class UniqueKeys(yaml.SafeLoader):
+    """YAML's safe subset, which also refuses a key that stands twice: the first would be dropped without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        """A mapping whose keys all differ."""
+        names = [key.value for key, _ in node.value]
+        for place, (key, _) in enumerate(node.value):
+            if key.value in names[:place]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is here twice", key.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping. Raises ScenarioError with line and column."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = UniqueKeys(path.read_text(encoding="utf-8")).get_single_data()
     except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise ScenarioError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
+            f"{path.name}, line {line}: byte {error.start} is not UTF-8 ({error.reason}). Save the file as UTF-8."
         ) from error
     except yaml.YAMLError as error:
-        raise ScenarioError(f"{path}: not valid YAML: {error}") from error
+        raise ScenarioError(f"{path.name}{yaml_mistake(error)}") from error
     if not isinstance(raw, dict):
+        what = "empty" if raw is None else f"{type(raw).__name__} {str(raw)[:40]!r}"
         raise ScenarioError(
-            f"{path}: a scenario is a mapping of sections, this is {type(raw).__name__}. See 'polyloom init'."
+            f"{path.name}: a scenario is a mapping of sections, this is {what}. "
+            "'polyloom init NAME' writes one to start from."
         )
     return raw
+
+
+def yaml_mistake(error: yaml.YAMLError) -> str:
+    """Line, column and what YAML stumbled over."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    said = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{place}: not valid YAML: {said}. Look at this line and the one before: quotes, brackets, indentation."
 
 
 def with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The mapping with `a.b=value` set, values read as YAML. Raises ScenarioError for one without a path or a value."""
     for override in overrides:
         path, equals, value = override.partition("=")
-        if not equals or not path:
+        if not equals or not all(path.split(".")):
             raise ScenarioError(f"--set {override!r}: give a path and a value, such as --set recipe.epochs=3.")
         *parents, last = path.split(".")
         section = raw
         for parent in parents:
-            inner = section.setdefault(parent, {})
-            if not isinstance(inner, dict):
-                raise ScenarioError(f"--set {override!r}: {parent!r} is {inner!r}, which has no {last!r} in it.")
-            section = inner
-        section[last] = yaml.safe_load(value)
+            if section.get(parent) is None:
+                section[parent] = {}
+            if not isinstance(section[parent], dict):
+                raise ScenarioError(
+                    f"--set {override!r}: {parent!r} is {section[parent]!r} in the file, so it can have no {last!r}."
+                )
+            section = section[parent]
+        section[last] = override_value(override, value)
     return raw
+
+
+def override_value(override: str, value: str) -> Any:
+    """What stands after the `=`, read as YAML."""
+    try:
+        return UniqueKeys(value).get_single_data()
+    except yaml.YAMLError as error:
+        raise ScenarioError(
+            f"--set {override!r}: {value!r} is not valid YAML. Quote it as in --set 'title=\"a: b\"'."
+        ) from error
 
 
 def report(path: Path, found: Sequence[str]) -> str:
@@ -109,55 +146,3 @@ def report(path: Path, found: Sequence[str]) -> str:
     if len(found) == 1:
         return f"{path.name}: {found[0]}"
     return f"{path.name} has {len(found)} mistakes:\n" + "\n".join(f"  {line}" for line in found)
-
-
-def explained(error: ValidationError) -> list[str]:
-    """One sentence for each mistake that pydantic found."""
-    return [explain(mistake) for mistake in error.errors()]
-
-
-def explain(mistake: Mapping[str, Any]) -> str:
-    """The path in the file, what came in, what is allowed."""
-    place = [str(part) for part in mistake["loc"] if str(part) not in KINDS]
-    where = ".".join(place) or "the file"
-    if mistake["type"] == "extra_forbidden":
-        known = allowed_keys(mistake["loc"])
-        return f"{where}: unknown key.{suggestion(place[-1], known)} Allowed here: {', '.join(known)}."
-    if mistake["type"] == "missing":
-        return f"{where}: missing. {'Sections' if len(place) == 1 else 'Keys'} that must be there cannot be left out."
-    if mistake["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        expected = str(mistake.get("ctx", {}).get("expected_tags", ""))
-        given = mistake["input"].get("kind") if isinstance(mistake["input"], dict) else mistake["input"]
-        near = suggestion(str(given), [word.strip("' ") for word in expected.split(",")])
-        return f"{where}.kind: {given!r} is not known.{near} Allowed: {expected or 'see the guide'}."
-    given = mistake["input"] if isinstance(mistake["input"], str | int | float | bool | None) else "this"
-    near = suggestion(str(given), str(mistake.get("ctx", {}).get("expected", "")).replace("'", "").split(" or "))
-    return f"{where}: {given!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}.{near}"
-
-
-def allowed_keys(location: Sequence[object]) -> list[str]:
-    """The keys that the section at a location takes."""
-    model: type[BaseModel] = Scenario
-    for part in location[:-1]:
-        model = next((found for found in inner_models(model, str(part))), model)
-    return sorted(model.model_fields)
-
-
-def inner_models(model: type[BaseModel], part: str) -> Iterator[type[BaseModel]]:
-    """Models that stand under a field, or whose `kind` is the part."""
-    if part in model.model_fields:
-        yield from list(models_in(model.model_fields[part].annotation))[:1]
-        return
-    for field in [*Scenario.model_fields.values(), *model.model_fields.values()]:
-        for found in models_in(field.annotation):
-            kind = found.model_fields.get("kind")
-            if kind is not None and part in get_args(kind.annotation):
-                yield found
-
-
-def models_in(annotation: object) -> Iterator[type[BaseModel]]:
-    """All models named anywhere in an annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from models_in(part)

@@ -13,6 +13,7 @@ from flows.scenario_file import LoadedScenario, load_scenario
 from flows.stages.job import Job, JobRef
 from flows.tracking import TrainingRun
 from flows.unchanged import deciding, recall, remember, request_digest
+from flows.validation import check_before_work
 from polyloom.durable import json_digest, locked
 from polyloom.home import home
 from polyloom.version import code_version
@@ -36,6 +37,7 @@ def train(scenario: str, overrides: list[str] | None = None) -> Result:
         known = recall(name, request)
         if known is not None:
             return note_unchanged(loaded, known, flow_run_id=flow_run_id)
+        check_before_work(loaded)
         result = run_stages(loaded, overrides or [], journal=journal, flow_run_id=flow_run_id)
         remember(name, request, result)
         return result

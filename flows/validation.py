@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from flows.assembly import table_sources
+from flows.assembly import source_paths
 from flows.scenario_file import LoadedScenario, report
 from flows.spec import Image, Text
-from polyloom.errors import PolyloomError, RequestError, ScenarioError
+from polyloom.errors import PolyloomError, RequestError, ScenarioError, WeightsError
 
 
 def deep_problems(loaded: LoadedScenario) -> list[str]:
@@ -14,13 +14,27 @@ def deep_problems(loaded: LoadedScenario) -> list[str]:
     for name, modality in loaded.scenario.modalities.items():
         try:
             check_modality(modality)
+        except WeightsError as error:
+            found.append(f"modalities.{name}.weights: {error}")
         except PolyloomError as error:
-            found.append(f"modalities.{name}: {error}")
-    try:
-        table_sources(loaded.scenario, beside=loaded.path.parent)
-    except RequestError as error:
-        found.append(f"data: {error}")
+            found.append(f"modalities.{name}.model: {error}")
+    return found + data_problems(loaded)
+
+
+def data_problems(loaded: LoadedScenario) -> list[str]:
+    """One sentence for each source whose file is not there."""
+    found = []
+    for name, data in loaded.scenario.data.items():
+        try:
+            source_paths(name, data, beside=loaded.path.parent)
+        except RequestError as error:
+            found.append(str(error))
     return found
+
+
+def check_before_work(loaded: LoadedScenario) -> None:
+    """Refuse what can be known to fail before anything is read or trained. Raises ScenarioError."""
+    refuse(loaded.path, deep_problems(loaded))
 
 
 def check_modality(modality: object) -> None:

@@ -40,10 +40,15 @@ class ClassificationHead(nn.Module):
         return logits
 
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Mean loss; `truth` is label numbers [batch] or a 0/1 mask [batch, labels]."""
+        """Mean loss; `truth` is label numbers [batch], of which those below 0 do not count, or a mask [batch, labels]."""
         if self.kind == "multilabel":
             return functional.binary_cross_entropy_with_logits(logits, truth.float(), pos_weight=self.class_weights)
-        return functional.cross_entropy(logits, truth, weight=self.class_weights, label_smoothing=self.label_smoothing)
+        known = truth >= 0
+        if not known.any():
+            return logits.sum() * 0.0
+        return functional.cross_entropy(
+            logits[known], truth[known], weight=self.class_weights, label_smoothing=self.label_smoothing
+        )
 
 
 def balanced_weights(truth: np.ndarray, *, labels: int, kind: TaskKind) -> np.ndarray:

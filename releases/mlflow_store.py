@@ -82,7 +82,7 @@ def _create(database: Path) -> None:
         for left_over in folder.glob(f".{database.name}.draft-*"):
             shutil.rmtree(left_over, ignore_errors=True)
         draft = Path(tempfile.mkdtemp(dir=folder, prefix=f".{database.name}.draft-"))
-        store = SqlAlchemyStore(f"{SQLITE}{draft / database.name}", (folder / "mlartifacts").absolute().as_uri())
+        store = SqlAlchemyStore(f"{SQLITE}{draft / database.name}", (folder / "mlartifacts").absolute().as_uri())  # type: ignore[no-untyped-call]
         store.engine.dispose()
         sync_tree(draft)
         (draft / database.name).replace(database)

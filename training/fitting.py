@@ -259,7 +259,8 @@ class Fitting:
     def _checkpoint(self) -> None:
         save_checkpoint(
             self.folder,
-            number=self.position.step,
+            # An epoch's end is a state of its own, after the checkpoint of its last step.
+            number=self.position.step + self.position.epoch,
             model=self.model,
             optimizer=self.optimizer,
             scaler=self.scaler,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from heads.classification import ClassificationHead
 from modalities.fusion import ConcatFusion, GatedFusion
+from modalities.named import NamedModules
 from training.inputs import ModalityInput
 
 
@@ -41,8 +42,8 @@ class ApplicationModel(nn.Module):
 
     def __init__(self, *, encoders: Mapping[str, nn.Module], tasks: Mapping[str, TaskModel]) -> None:
         super().__init__()
-        self.encoders = nn.ModuleDict(dict(encoders))
-        self.tasks = nn.ModuleDict(dict(tasks))
+        self.encoders = NamedModules(encoders)
+        self.tasks = NamedModules(tasks)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits of every task."""
@@ -54,7 +55,10 @@ class ApplicationModel(nn.Module):
     def _encoded(self, name: str, encoder: nn.Module, batch: Batch) -> Tensor:
         present = batch.present[name]
         pooled = torch.zeros(len(present), int(encoder.dim), device=present.device)  # type: ignore[arg-type]
-        if present.any():
+        rows = int(present.sum())
+        # One row has no batch statistics: it passes with the running ones.
+        encoder.train(self.training and rows > 1)
+        if rows:
             pooled[present.bool()] = encoder(**batch.arrays[name]).pooled.float()
         return pooled
 

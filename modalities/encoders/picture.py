@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from modalities.encoders.embeddings import Embeddings
 from modalities.preparation.pictures import RESAMPLING, PicturePreparation
-from modalities.weights import hub_failure, local_path
+from modalities.weights import hub_failure, local_path, mismatch
 from polyloom.errors import RequestError, WeightsError, suggestion
 
 
@@ -92,17 +92,20 @@ def hub_backbone(model: str) -> nn.Module:
 
 def load_state(backbone: nn.Module, path: Path) -> None:
     """Load a .safetensors file; a classifier in it that the backbone does not have is left out."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if path.suffix != ".safetensors":
         raise WeightsError(f"weights {str(path)!r}: a picture model's weights are a .safetensors file.")
-    state = load_file(str(path))
+    try:
+        state = load_file(str(path))
+    except SafetensorError as error:
+        raise WeightsError(
+            f"weights {str(path)!r} cannot be read as safetensors ({error}). Fetch or export the file again."
+        ) from error
     wanted = backbone.state_dict()
     missing = sorted(set(wanted) - set(state))
     wrong = sorted(name for name in set(wanted) & set(state) if wanted[name].shape != state[name].shape)
     if missing or wrong:
-        raise WeightsError(
-            f"weights {str(path)!r} do not belong to this model: {len(missing)} tensors are missing "
-            f"({', '.join(missing[:3])}), {len(wrong)} have another shape ({', '.join(wrong[:3])})."
-        )
+        raise WeightsError(mismatch(str(path), missing=missing, wrong=wrong))
     backbone.load_state_dict({name: state[name] for name in wanted})

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from modalities.encoders.embeddings import Embeddings
-from modalities.weights import hub_failure, local_path, packaged_folder
+from modalities.text_models import model_folder
+from modalities.weights import mismatch
 from polyloom.errors import WeightsError
 
 Pooling = Literal["mean", "cls"]
@@ -41,41 +41,34 @@ def build_text_encoder(*, model: str, weights: str, pooling: Pooling) -> TextEnc
     if weights == "scratch":
         backbone: nn.Module = AutoModel.from_config(configuration)  # type: ignore[no-untyped-call]
     else:
-        backbone = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        backbone = loaded_backbone(folder, model=model)
     return TextEncoder(backbone=backbone, dim=int(configuration.hidden_size), pooling=pooling)
 
 
-def load_tokenizer(*, model: str, weights: str) -> tuple[Tokenizer, int]:
-    """The model's fast tokenizer and the id it pads with."""
-    from transformers import AutoTokenizer
+def loaded_backbone(folder: Path, *, model: str) -> nn.Module:
+    """The folder's model; unlike transformers, nothing that the file lacks is filled with random numbers."""
+    from safetensors import SafetensorError
+    from transformers import AutoModel
 
-    fast = AutoTokenizer.from_pretrained(model_folder(model=model, weights=weights), local_files_only=True)
-    return fast.backend_tokenizer, int(fast.pad_token_id or 0)
-
-
-def model_folder(*, model: str, weights: str) -> Path:
-    """The folder that holds the model's configuration, tokenizer and, unless from scratch, weights."""
-    if weights == "packaged":
-        return packaged_folder(model)
-    if weights == "hub":
-        return hub_folder(model)
-    if weights == "scratch":
-        return Path(model) if Path(model).is_dir() else packaged_folder(model)
-    folder = local_path(weights, model=model)
-    if not (folder / "config.json").is_file():
-        raise WeightsError(
-            f"weights {weights!r} of {model!r}: a text model is a folder with config.json, here is none."
-        )
-    return folder
-
-
-def hub_folder(model: str) -> Path:
-    """A model of the hub: from its local cache, else downloaded into it. `HF_HUB_OFFLINE` and `HF_HOME` hold."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    wanted = ["*.json", "*.txt", "*.safetensors"]
     try:
-        return Path(snapshot_download(model, allow_patterns=wanted))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise hub_failure(model, error) from error
+        backbone, found = AutoModel.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        cause = str(error).strip().partition("\n")[0]
+        raise WeightsError(
+            f"the text model of {model!r} cannot be loaded from {str(folder)!r} ({cause[:200]}). "
+            "A model folder holds config.json and model.safetensors."
+        ) from error
+    # The pooler is not used, and many published models were saved without one.
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+    wrong = sorted(str(entry[0]) for entry in found["mismatched_keys"])
+    if missing or wrong:
+        raise WeightsError(mismatch(str(folder), missing=missing, wrong=wrong))
+    loaded: nn.Module = backbone
+    return loaded

@@ -61,7 +61,8 @@ class CharacterPreparation:
     def save(self, folder: Path) -> None:
         """Write the settings and the rarities."""
         settings = {"columns": list(self.columns), "dim": self._dim, "sizes": list(self.sizes)}
-        rarity = [float(f"{value:.6g}") for value in self._rarity]
+        # Nine digits are the fewest that give every float32 back.
+        rarity = [float(f"{value:.9g}") for value in self._rarity]
         write_json(folder / "preparation.json", {"kind": self.kind, **settings, "rarity": rarity})
 
     @classmethod

@@ -16,7 +16,6 @@ RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "nearest": Image.Resampling.NEAREST,
 }
-OPAQUE_MODES = {"RGB", "L"}
 
 
 class PicturePreparation:
@@ -95,14 +94,12 @@ class PicturePreparation:
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """Any picture as RGB: 16-bit greys are scaled, transparent parts become white."""
+    """Any picture as RGB: 16-bit greys keep their brightness, transparent parts become white."""
     if picture.mode.startswith("I"):
-        greys = np.asarray(picture, dtype=np.float64)
-        return Image.fromarray((greys / max(greys.max(), 1.0) * 255).astype(np.uint8)).convert("RGB")
-    if picture.mode in OPAQUE_MODES:
+        greys = np.asarray(picture, dtype=np.float64).clip(min=0.0)
+        return Image.fromarray((greys / max(greys.max(), 65535.0) * 255).round().astype(np.uint8)).convert("RGB")
+    if not picture.has_transparency_data:
         return picture.convert("RGB")
-    layered = picture.convert("RGBA") if "A" in picture.mode or "transparency" in picture.info else None
-    if layered is None:
-        return picture.convert("RGB")
+    layered = picture.convert("RGBA")
     white = Image.new("RGBA", layered.size, "white")
     return Image.alpha_composite(white, layered).convert("RGB")

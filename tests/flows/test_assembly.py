@@ -1,0 +1,107 @@
+"""The one table from the scenario to components."""
+
+import re
+
+import pytest
+
+from flows.assembly import (
+    build_encoder,
+    build_fusion,
+    build_preparation,
+    has_encoder,
+    is_live,
+    rare_labels,
+    table_sources,
+    targets,
+    task_inputs,
+)
+from flows.scenario_file import load_scenario
+from flows.spec import Scenario
+from polyloom.errors import RequestError
+from tests.support.toys import write_toys
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """Every kind of modality and of task."""
+    return load_scenario(str(write_toys(tmp_path_factory.mktemp("toys") / "toys")))
+
+
+@pytest.fixture(scope="module")
+def rows(loaded):
+    return [
+        {"title": f"a {colour} kite", "price": price, "material": "tin", "picture": None}
+        for colour, price in (("red", 1.0), ("blue", 3.0))
+    ]
+
+
+def test_a_source_carries_what_the_scenario_declares(loaded):
+    (source,) = table_sources(loaded.scenario, beside=loaded.path.parent)
+    assert source.paths == {"": loaded.path.parent / "toys.jsonl"}
+    assert (source.key, source.text, source.image) == ("id", ("title",), "picture")
+    assert source.columns["tags"] == "labels"
+    # What a task predicts must be there.
+    assert source.required == ("colour", "cheap", "tags")
+
+
+def test_targets_belong_to_the_rows_that_the_tasks_learn_from(loaded):
+    assert targets(loaded.scenario, "toys") == ["colour", "cheap", "tags"]
+    assert targets(loaded.scenario, "other") == []
+    assert rare_labels(loaded.scenario) == {"toys": ["colour", "cheap"]}
+
+
+def test_a_missing_file_names_its_source(loaded):
+    data = {"toys": loaded.scenario.data["toys"].model_copy(update={"path": {"train": "no.csv"}})}
+    with pytest.raises(RequestError, match=re.escape("data.toys.path: there is no 'no.csv'")):
+        table_sources(loaded.scenario.model_copy(update={"data": data}), beside=loaded.path.parent)
+
+
+def test_every_kind_of_modality_has_its_preparation(loaded, rows):
+    scenario = loaded.scenario
+    built = {
+        name: build_preparation(name, modality, rows=scenario.data["toys"], training=rows)
+        for name, modality in scenario.modalities.items()
+    }
+    assert {name: preparation.kind for name, preparation in built.items()} == {
+        "image": "image", "text": "text", "chars": "characters", "price": "number", "material": "category",
+    }  # fmt: skip
+    assert built["price"]([[2.0]])["vector"].tolist() == [[0.0, 0.0]]
+    assert built["image"].column == "picture"
+    assert built["image"].value({"picture": None}) is None
+
+
+def test_encoders_come_the_same_from_the_same_seed(loaded):
+    modality = loaded.scenario.modalities["image"]
+    first, second, other = (build_encoder(modality, seed=seed).state_dict() for seed in (3, 3, 4))
+    assert all(first[name].equal(second[name]) for name in first)
+    assert not all(first[name].equal(other[name]) for name in first)
+    assert build_encoder(loaded.scenario.modalities["text"], seed=3).dim == 32
+
+
+def test_only_pictures_and_text_have_encoders(loaded):
+    scenario = loaded.scenario
+    with_encoder = {name for name, modality in scenario.modalities.items() if has_encoder(modality)}
+    assert with_encoder == {"image", "text"}
+    with pytest.raises(RequestError, match=r"a modality of kind 'number' has no encoder; image and text have one."):
+        build_encoder(scenario.modalities["price"], seed=3)
+
+
+def test_a_modality_says_itself_whether_it_is_trained_else_the_recipe(loaded):
+    scenario = loaded.scenario
+    assert [name for name in scenario.modalities if is_live(scenario, name)] == ["image"]
+    full = Scenario.model_validate({**scenario.model_dump(), "recipe": {"strategy": "full"}})
+    assert [name for name in full.modalities if is_live(full, name)] == ["image", "text"]
+
+
+def test_tasks_read_what_they_name_else_all(loaded):
+    assert task_inputs(loaded.scenario, "cheap") == ("price", "material")
+    tasks = {"colour": loaded.scenario.tasks["colour"].model_copy(update={"inputs": ()})}
+    assert task_inputs(loaded.scenario.model_copy(update={"tasks": tasks}), "colour") == tuple(
+        loaded.scenario.modalities
+    )
+
+
+def test_the_fusion_is_the_one_that_the_scenario_names(loaded):
+    assert type(build_fusion(loaded.scenario, {"image": 4, "price": 2})).__name__ == "GatedFusion"
+    plain = loaded.scenario.model_copy(update={"fusion": loaded.scenario.fusion.model_copy(update={"kind": "concat"})})
+    assert type(build_fusion(plain, {"image": 4, "price": 2})).__name__ == "ConcatFusion"

@@ -1,0 +1,107 @@
+"""The classification head's loss against naive loops, its weights and labels by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from heads.classification import ClassificationHead, balanced_weights, task_kind
+
+LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0], [-2.0, 1.0, 1.0], [0.3, 0.2, 0.1]])
+WEIGHTS = np.array([0.5, 2.0, 1.5])
+
+
+def head(kind, **options):
+    return ClassificationHead(dim=4, labels=3, kind=kind, **options)
+
+
+def naive_cross_entropy(logits, truth, *, weights=(1, 1, 1), smoothing=0.0):
+    """Szegedy et al. (2016): the target is `1 - s` for the true label plus `s / labels` for every one."""
+    total = share = 0.0
+    for row, label in zip(logits.tolist(), truth, strict=True):
+        if label < 0:
+            continue
+        norm = math.log(sum(math.exp(value) for value in row))
+        costs = [weight * (norm - value) for weight, value in zip(weights, row, strict=True)]
+        total += (1 - smoothing) * costs[label] + smoothing / len(row) * sum(costs)
+        share += weights[label]
+    return total / share
+
+
+def naive_binary_cross_entropy(logits, truth, *, weights=(1, 1, 1)):
+    costs = []
+    for row, mask in zip(logits.tolist(), truth, strict=True):
+        for value, positive, weight in zip(row, mask, weights, strict=True):
+            share = 1 / (1 + math.exp(-value))
+            costs.append(-weight * math.log(share) if positive else -math.log(1 - share))
+    return sum(costs) / len(costs)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("truth", [[0, 2, 1, 1], [0, -1, 1, -1]], ids=["all known", "some unknown"])
+def test_loss_of_one_label(weights, smoothing, truth):
+    found = head("multiclass", class_weights=weights, label_smoothing=smoothing).loss(LOGITS, torch.tensor(truth))
+    expected = naive_cross_entropy(LOGITS, truth, weights=(1, 1, 1) if weights is None else weights, smoothing=smoothing)
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_loss_of_many_labels(weights):
+    truth = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
+    found = head("multilabel", class_weights=weights).loss(LOGITS, torch.from_numpy(truth))
+    expected = naive_binary_cross_entropy(LOGITS, truth, weights=(1, 1, 1) if weights is None else weights)
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+
+
+def test_rows_of_unknown_labels_alone_cost_nothing_and_can_be_learned_from():
+    logits = LOGITS.clone().requires_grad_()
+    loss = head("multiclass").loss(logits, torch.full((4,), -1))
+    loss.backward()
+    assert float(loss.detach()) == 0.0
+    assert not logits.grad.any()
+
+
+def test_a_batch_equals_its_rows_one_by_one():
+    torch.manual_seed(0)
+    model, fused = head("multiclass").eval(), torch.randn(5, 4)
+    together = model(fused)
+    assert together.shape == (5, 3)
+    for row in range(5):
+        torch.testing.assert_close(model(fused[row : row + 1]), together[row : row + 1], rtol=0, atol=1e-6)
+
+
+def test_class_weights_are_no_weights_to_keep():
+    assert set(head("multiclass", class_weights=WEIGHTS).state_dict()) == {"linear.weight", "linear.bias"}
+
+
+def test_balanced_weights_give_each_label_the_same_say():
+    truth = np.array([0, 0, 0, 1, 2, 2, -1])
+    weights = balanced_weights(truth, labels=3, kind="multiclass")
+    np.testing.assert_allclose(weights, [6 / 9, 6 / 3, 6 / 6])
+    np.testing.assert_allclose([weights[0] * 3, weights[1] * 1, weights[2] * 2], 2.0)
+
+
+def test_a_label_without_rows_has_a_finite_weight():
+    np.testing.assert_allclose(balanced_weights(np.array([0, 0]), labels=2, kind="binary"), [0.5, 1.0])
+
+
+def test_balanced_weights_of_many_labels_are_negatives_to_positives_within_limits():
+    truth = np.zeros((100, 4), dtype=bool)
+    truth[:25, 0] = truth[:1, 1] = truth[:, 2] = True
+    np.testing.assert_allclose(balanced_weights(truth, labels=4, kind="multilabel"), [3.0, 20.0, 0.05, 20.0])
+
+
+@pytest.mark.parametrize(
+    ("values", "multilabel", "expected"),
+    [
+        (["b", "a", None, "b"], False, ("binary", ("a", "b"))),
+        (["退款", "a", 3], False, ("multiclass", ("3", "a", "退款"))),
+        (["a"], False, ("multiclass", ("a",))),
+        ([["b", "a"], [], None, ["a"]], True, ("multilabel", ("a", "b"))),
+        ([], True, ("multilabel", ())),
+    ],
+)
+def test_kind_and_labels_come_from_the_values(values, multilabel, expected):
+    assert task_kind(values, multilabel=multilabel) == expected

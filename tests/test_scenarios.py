@@ -1,0 +1,70 @@
+"""Every scenario that we ship: it loads, it holds together, and it runs on a few of its rows."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flows.assembly import table_sources
+from flows.scenario_file import load_scenario, shipped_scenarios
+from flows.validation import deep_problems
+from tests.support.command_line import in_process_of_its_own, state
+from tests.support.mlflow_store import copy_store, template
+
+FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
+SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+SMALL = {
+    "shop": ["data.items.sample={train: 96, validation: 24, test: 24}"],
+    "support": ["data.questions.sample={train: 500, validation: 100, test: 100}"],
+    "banking77": ["data.queries.sample={train: 1000, validation: 200, test: 200}"],
+    "fashion_mnist": ["data.clothes.sample={train: 200, validation: 50, test: 50}"],
+}
+REAL = {"banking77", "fashion_mnist"}
+DATA = os.environ.get("POLYLOOM_DATA")
+
+
+def needs_data(name):
+    """Skip a scenario over real data where there is none."""
+    if name in REAL and not (DATA and (Path(DATA) / name).is_dir()):
+        pytest.skip(f"POLYLOOM_DATA names no folder that holds {name}/")
+
+
+def test_each_one_is_smoke_run():
+    assert set(SMALL) == set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_it_is_valid_and_is_found_by_its_name(name):
+    loaded = load_scenario(name)
+    assert loaded.scenario.name == name
+    assert shipped_scenarios()[name].parent == FOLDER
+    assert loaded.scenario.description
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# "), "says in its first line what it is for"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_its_models_weights_and_data_are_there(name):
+    needs_data(name)
+    loaded = load_scenario(name)
+    assert deep_problems(loaded) == []
+    assert all(
+        path.exists() for source in table_sources(loaded.scenario, beside=FOLDER) for path in source.paths.values()
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_it_runs_on_a_few_rows(name, tmp_path, tmp_path_factory, session_server):
+    needs_data(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    uri = copy_store(template(tmp_path_factory), home / "mlflow.db")
+    environment = state(home, server=session_server.url, mlflow=uri)
+    overrides = [word for one in ["recipe.epochs=1", *SMALL[name]] for word in ("--set", one)]
+    ended = in_process_of_its_own("run", name, *overrides, "--json", environment=environment, folder=tmp_path)
+    assert ended.code == 0, ended.err
+    result = ended.json
+    assert (result["scenario"], result["release"]["alias"]) == (name, "champion")
+    assert set(result["metrics"]) == set(load_scenario(name).scenario.tasks)
+    assert all(0.0 <= figures["accuracy"] <= 1.0 for figures in result["metrics"].values())
