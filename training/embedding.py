@@ -68,7 +68,9 @@ def embed(
 ) -> EmbedReport:
     """The embedding of each value; only values whose hash the cache does not hold are encoded, each once."""
     known = cache.read()
-    first = {digest: place for place, digest in reversed(list(enumerate(hashes)))}
+    first: dict[str, int] = {}
+    for place, digest in enumerate(hashes):
+        first.setdefault(digest, place)
     missing = [place for digest, place in first.items() if digest not in known]
     if missing:
         with progress.stage(name, total=len(missing), unit="rows") as bar:

@@ -43,7 +43,9 @@ def naive_binary_cross_entropy(logits, truth, *, weights=(1, 1, 1)):
 @pytest.mark.parametrize("truth", [[0, 2, 1, 1], [0, -1, 1, -1]], ids=["all known", "some unknown"])
 def test_loss_of_one_label(weights, smoothing, truth):
     found = head("multiclass", class_weights=weights, label_smoothing=smoothing).loss(LOGITS, torch.tensor(truth))
-    expected = naive_cross_entropy(LOGITS, truth, weights=(1, 1, 1) if weights is None else weights, smoothing=smoothing)
+    expected = naive_cross_entropy(
+        LOGITS, truth, weights=(1, 1, 1) if weights is None else weights, smoothing=smoothing
+    )
     assert float(found) == pytest.approx(expected, rel=1e-6)
 
 

@@ -6,7 +6,10 @@ import pytest
 from heads.metrics import SCORERS, accuracy, expected_calibration_error, macro_f1, micro_f1
 
 TRUTH, PREDICTED = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 2, 0])
-MASKS = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 0]], bool), np.array([[1, 0, 1], [1, 1, 0], [0, 1, 0], [0, 0, 0]], bool)
+MASKS = (
+    np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 0]], bool),
+    np.array([[1, 0, 1], [1, 1, 0], [0, 1, 0], [0, 0, 0]], bool),
+)
 
 
 def test_one_label_by_hand():

@@ -30,7 +30,9 @@ def kind(request):
     return request.param
 
 
-@pytest.mark.parametrize(("kind", "hidden", "dim"), [("concat", 0, 10), ("concat", 7, 7), ("gated", 0, 6), ("gated", 7, 7)])
+@pytest.mark.parametrize(
+    ("kind", "hidden", "dim"), [("concat", 0, 10), ("concat", 7, 7), ("gated", 0, 6), ("gated", 7, 7)]
+)
 def test_shapes(kind, hidden, dim):
     fusion = make(kind, hidden=hidden)
     assert fusion.dim == dim

@@ -52,7 +52,9 @@ def decoder(labels: int = 3, *, kind: str = "multiclass") -> ClassificationDecod
 
 def task(dims: dict[str, int], *, labels: int = 3, dropout: float = 0.0, modality_dropout: float = 0.0, **head):
     fusion = ConcatFusion(dims=dims, modality_dropout=modality_dropout, hidden=0, dropout=dropout)
-    return TaskModel(fusion=fusion, head=ClassificationHead(dim=fusion.dim, labels=labels, **{"kind": "multiclass", **head}))
+    return TaskModel(
+        fusion=fusion, head=ClassificationHead(dim=fusion.dim, labels=labels, **{"kind": "multiclass", **head})
+    )
 
 
 def fitting(folder: Path, *, model: ApplicationModel, inputs, targets, **changed) -> Fitting:

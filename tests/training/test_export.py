@@ -65,7 +65,9 @@ def test_a_picture_graph_agrees(tmp_path):
     parity = export_encoder(encoder, example={"pixels": example}, folder=tmp_path, digest="d", dim=encoder.dim)
     assert 0 <= parity <= 1e-4
     assert read_json(tmp_path / "encoder.json") == {"digest": "d", "dim": 512, "parity": parity}
-    np.testing.assert_allclose(OnnxEncoder(tmp_path)({"pixels": other}), in_torch(encoder, {"pixels": other}), atol=1e-4)
+    np.testing.assert_allclose(
+        OnnxEncoder(tmp_path)({"pixels": other}), in_torch(encoder, {"pixels": other}), atol=1e-4
+    )
 
 
 class Wandering(nn.Module):
@@ -83,7 +85,9 @@ class Wandering(nn.Module):
 
 def test_a_graph_that_differs_is_refused(tmp_path):
     example = {"pixels": np.ones((2, 3, 4, 4), np.float32)}
-    with pytest.raises(IntegrityError, match=r"graph of PooledEncoder differs from torch by \d.\d\de-0\d, allowed is 1e-04"):
+    with pytest.raises(
+        IntegrityError, match=r"graph of PooledEncoder differs from torch by \d.\d\de-0\d, allowed is 1e-04"
+    ):
         export_encoder(Wandering(), example=example, folder=tmp_path, digest="d", dim=3)
     assert not (tmp_path / "encoder.json").exists()
 
@@ -93,7 +97,9 @@ def test_numbers_that_are_no_numbers_are_refused(tmp_path):
     with torch.no_grad():
         encoder.backbone.conv1[0].weight.fill_(torch.nan)
     with pytest.raises(IntegrityError, match="differs from torch by nan, allowed is 1e-04"):
-        export_encoder(encoder, example={"pixels": np.ones((2, 3, 32, 32), np.float32)}, folder=tmp_path, digest="d", dim=512)
+        export_encoder(
+            encoder, example={"pixels": np.ones((2, 3, 32, 32), np.float32)}, folder=tmp_path, digest="d", dim=512
+        )
 
 
 @pytest.mark.parametrize("kind", ["multiclass", "multilabel"])

@@ -52,7 +52,9 @@ def test_a_missing_tensor_is_named(saved, tmp_path):
     tensors = load_file(saved)
     del tensors["layer1.0.conv1.weight"]
     save_file(tensors, tmp_path / "less.safetensors")
-    with pytest.raises(WeightsError, match=r"1 tensors are missing \(layer1.0.conv1.weight\), 0 have another shape \(\)"):
+    with pytest.raises(
+        WeightsError, match=r"1 tensors are missing \(layer1.0.conv1.weight\), 0 have another shape \(\)"
+    ):
         build_picture_encoder(model=MODEL, weights=str(tmp_path / "less.safetensors"))
 
 

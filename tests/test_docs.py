@@ -1,0 +1,70 @@
+"""The documents are in step with the code."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from flows.cli import main
+from flows.spec import Scenario
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
+)
+
+
+def commands():
+    return {name for name, command in main.commands.items() if not command.hidden}
+
+
+def test_every_command_is_documented():
+    told = set(re.findall(r"^\| `polyloom (\w+)", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE))
+    assert told == commands()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_names_a_command_that_is_not_there(page):
+    blocks = re.findall(r"`polyloom ([a-z]+)|^polyloom ([a-z]+)", page.read_text(), flags=re.MULTILINE)
+    assert {first or second for first, second in blocks} <= {*main.commands, "run"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_options_named_beside_a_command_are_its_options():
+    context = click.Context(main)
+    for line in (ROOT / "docs/commands.md").read_text().splitlines():
+        found = re.match(r"\| `polyloom (\w+)([^`]*)`", line)
+        if found:
+            command = main.get_command(context, found[1])
+            known = {option for parameter in command.params for option in parameter.opts}
+            assert set(re.findall(r"--[a-z]+", found[2])) <= known, line
+
+
+def test_every_section_of_a_scenario_is_in_the_guide():
+    guide = (ROOT / "docs/scenarios.md").read_text()
+    for name in Scenario.model_fields:
+        assert re.search(rf"\b{name}\b", guide) or name in {"name", "title", "description", "rows"}, name
+
+
+def test_the_readmes_scenario_is_valid():
+    example = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert Scenario.model_validate(yaml.safe_load(example[1])).name == "shop"
+
+
+def test_the_readmes_make_targets_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text()))
+    assert named <= targets
+
+
+def test_help_names_every_command():
+    shown = CliRunner().invoke(main, ["--help"]).output
+    assert all(name in shown for name in commands())
