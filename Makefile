@@ -33,6 +33,7 @@ clean:                         ## remove the environment; the state in .polyloom
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(UV) pip install --python $(BIN)/python --require-hashes --requirements requirements.lock
+	@echo "installing polyloom and what it needs into .venv (some 200 packages, 6 GB)"
+	@$(UV) pip install --python $(BIN)/python --require-hashes --quiet --requirements requirements.lock
 	@$(UV) pip install --python $(BIN)/python --no-deps --quiet --editable .
 	@touch $@

@@ -87,7 +87,7 @@ def kill_at(process: "subprocess.Popen[str]", home: Path, *, event: int, pause: 
         if events(home) - older >= event:
             time.sleep(pause)
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.communicate()
             return process.returncode == -signal.SIGKILL
         time.sleep(POLL_SECONDS)
     return False

@@ -41,17 +41,16 @@ def deciding(loaded: LoadedScenario) -> dict[str, Any]:
 
 def remember(scenario: str, request: str, result: Result) -> None:
     """Note what a request gave."""
-    write_json(last_path(scenario), {"request": request, "result": result})
+    write_json(result_path(scenario, request), result)
 
 
 def recall(scenario: str, request: str) -> Result | None:
     """The released result of the same request, when its bundle is whole and still champion; else None."""
-    path = last_path(scenario)
+    path = result_path(scenario, request)
     if not path.is_file():
         return None
-    last = read_json(path)
-    result: Result = last["result"]
-    if last["request"] != request or champion_version(scenario) != result["release"]["version"]:
+    result: Result = read_json(path)
+    if champion_version(scenario) != result["release"]["version"]:
         return None
     try:
         verify(Path(result["bundle"]), expected=result["release"]["digest"])
@@ -70,6 +69,6 @@ def champion_version(scenario: str) -> str | None:
     return made[-1].version if made else None
 
 
-def last_path(scenario: str) -> Path:
-    """Where the last request and its result are noted."""
-    return home() / "runs" / scenario / "last.json"
+def result_path(scenario: str, request: str) -> Path:
+    """Where the result of a request is noted: each has its own place, so that a refused challenger hides no champion."""
+    return home() / "runs" / scenario / "results" / f"{request}.json"

@@ -40,7 +40,7 @@ class ClassificationHead(nn.Module):
         return logits
 
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Mean loss; `truth` is label numbers [batch], of which those below 0 do not count, or a mask [batch, labels]."""
+        """Mean loss; `truth` is label numbers [batch], where those below 0 do not count, or a mask [batch, labels]."""
         if self.kind == "multilabel":
             return functional.binary_cross_entropy_with_logits(logits, truth.float(), pos_weight=self.class_weights)
         known = truth >= 0

@@ -84,13 +84,11 @@ class PicturePreparation:
         source = io.BytesIO(value) if isinstance(value, bytes) else str(value)
         with Image.open(source) as picture:
             upright = as_rgb(ImageOps.exif_transpose(picture))
-        short = round(self.size / self.crop)
-        scale = short / min(upright.size)
-        width, height = (max(short, round(side * scale)) for side in upright.size)
-        if upright.size != (width, height):
-            upright = upright.resize((width, height), RESAMPLING[self.interpolation])
-        left, top = (width - self.size) // 2, (height - self.size) // 2
-        return np.asarray(upright.crop((left, top, left + self.size, top + self.size)))
+        side = min(upright.size) * self.crop
+        left, top = ((length - side) / 2 for length in upright.size)
+        box = (left, top, left + side, top + side)
+        # Cut and resized in one step: a long thin strip would otherwise become a picture of gigabytes first.
+        return np.asarray(upright.resize((self.size, self.size), RESAMPLING[self.interpolation], box=box))
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:

@@ -161,6 +161,7 @@ def test_an_unknown_kind_on_disk_is_refused(tmp_path):
 
 
 def test_preparing_needs_no_torch():
-    code = "import sys, modalities.preparation.loading; print(sorted({'torch', 'timm', 'transformers'} & set(sys.modules)))"
+    heavy = "{'torch', 'timm', 'transformers'}"
+    code = f"import sys, modalities.preparation.loading; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert done.stdout.strip() == "[]"

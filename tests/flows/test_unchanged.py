@@ -6,8 +6,7 @@ import pytest
 
 from flows.scenario_file import load_scenario
 from flows.templates import write_scenario
-from flows.unchanged import champion_version, deciding, last_path, recall, remember, request_digest, unchanged_result
-from polyloom.durable import write_json
+from flows.unchanged import champion_version, deciding, recall, remember, request_digest, unchanged_result
 from tests.support.mlflow_store import copy_store, template
 from tests.support.small_bundle import release_small_bundle
 
@@ -67,6 +66,13 @@ def test_a_result_is_recalled_while_its_release_is_champion_and_whole(released):
         assert recall("shop", "asked") is None
 
 
+def test_a_later_request_hides_no_earlier_one(released):
+    facts = {"name": "shop", "version": "2", "digest": "0" * 64}
+    remember("shop", "refused", {"status": "refused", "release": facts, "bundle": "nowhere"})
+    assert recall("shop", "refused") is None
+    assert recall("shop", "asked")["release"]["version"] == released.version
+
+
 def test_a_damaged_bundle_is_made_again(released):
     path = released.path / "items.parquet"
     path.chmod(0o644)
@@ -81,8 +87,7 @@ def test_a_scenario_without_a_champion_has_none(polyloom_home):
 def test_the_last_result_is_found_by_path(scenario, released, polyloom_home):
     assert unchanged_result(str(scenario)) is None
     facts = {"name": "demo", "version": "1", "digest": released.digest}
-    request = digest(scenario)
-    write_json(last_path("demo"), {"request": request, "result": {"release": facts, "bundle": str(released.path)}})
+    remember("demo", digest(scenario), {"release": facts, "bundle": str(released.path)})
     assert unchanged_result(str(scenario)) is None
     ledger = polyloom_home / "ledger"
     (ledger / "demo.jsonl").write_bytes((ledger / "shop.jsonl").read_bytes())

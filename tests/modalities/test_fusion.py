@@ -13,8 +13,8 @@ def make(kind, *, hidden=0, modality_dropout=0.0, dropout=0.0, dims=DIMS):
     torch.manual_seed(0)
     fusion = KINDS[kind](dims=dims, modality_dropout=modality_dropout, hidden=hidden, dropout=dropout)
     with torch.no_grad():
-        for _, entrance in fusion.entrances.items():
-            entrance.missing.normal_()
+        for name in fusion.names:
+            fusion.entrances[name].missing.normal_()
     return fusion
 
 

@@ -61,7 +61,7 @@ def test_a_picture_model_that_the_hub_cannot_give_names_what_would_work(hub):
 
 
 def test_a_picture_model_without_published_weights_names_what_would_work(hub):
-    with pytest.raises(WeightsError, match="'hub': 'resnet14t'.* or 'scratch'"):
+    with pytest.raises(WeightsError, match=r"'hub': 'resnet14t'.* or 'scratch'"):
         build_picture_encoder(model="resnet14t", weights="hub")
 
 
@@ -120,7 +120,9 @@ def test_a_path_that_is_not_there(weights):
 @pytest.mark.parametrize("call", [build_picture_encoder, picture_preparation])
 def test_a_misspelt_picture_model_is_put_right(call):
     options = {"column": "p", "size": None} if call is picture_preparation else {}
-    with pytest.raises(RequestError, match="'resnet81' is not a timm model. Did you mean 'resnet18'.* --models resnet"):
+    with pytest.raises(
+        RequestError, match=r"'resnet81' is not a timm model. Did you mean 'resnet18'.* --models resnet"
+    ):
         call(model="resnet81", weights="scratch", **options)
 
 

@@ -14,7 +14,7 @@ on_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has 
 @on_cpu
 def test_half_precision_of_a_gpu_is_refused_on_a_cpu():
     with pytest.raises(
-        RequestError, match="recipe.precision: 'fp16' needs a GPU; a CPU takes 'auto', 'fp32' or 'bf16'"
+        RequestError, match=r"recipe.precision: 'fp16' needs a GPU; a CPU takes 'auto', 'fp32' or 'bf16'"
     ):
         place("fp16")
 

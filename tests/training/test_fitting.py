@@ -96,7 +96,7 @@ def test_class_weights_give_a_rare_label_its_say(tmp_path):
 
 
 def test_several_tasks_are_learned_together(tmp_path):
-    vectors, truth = separable()
+    _, truth = separable()
     mask = np.stack([truth == 0, truth != 2], axis=1)
     tasks = {"label": task({"one": 6}), "type": task({"one": 6}, labels=2, kind="multilabel")}
     targets = {"label": Target(truth, decoder()), "type": Target(mask, decoder(2, kind="multilabel"), loss_weight=2.0)}

@@ -75,7 +75,7 @@ def test_from_every_step_a_fit_goes_on_alike(kind, tmp_path):
 def stopped_at(fit, step):
     """Run a fit until its checkpoint of that step is written."""
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     write = fit._checkpoint
@@ -83,10 +83,10 @@ def stopped_at(fit, step):
     def write_and_stop():
         write()
         if fit.position.step == step:
-            raise Stopped
+            raise StoppedError
 
     fit._checkpoint = write_and_stop
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         fit.run()
 
 
