@@ -70,5 +70,5 @@ def champion_version(scenario: str) -> str | None:
 
 
 def result_path(scenario: str, request: str) -> Path:
-    """Where the result of a request is noted: each has its own place, so that a refused challenger hides no champion."""
+    """Where the result of a request is noted: each in its own place, so that a refused run hides none."""
     return home() / "runs" / scenario / "results" / f"{request}.json"

@@ -41,8 +41,9 @@ def test_what_the_bounds_resolve_to_runs_a_first_flow(tmp_path):
     assert found.returncode == 0, found.stderr
 
     python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")], check=True, env=clean)
-    # Prefect with everything that it needs, at the versions that the bounds gave: the other packages are not in its way.
+    create = [uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")]
+    subprocess.run(create, check=True, env=clean)
+    # Prefect with all that it needs, at the versions that the bounds gave; the other packages are not in its way.
     install = [uv(), "pip", "install", "--quiet", "--python", str(python), "--constraints", str(resolved), "prefect"]
     subprocess.run(install, check=True, env=clean)
 

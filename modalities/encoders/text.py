@@ -49,7 +49,10 @@ def loaded_backbone(folder: Path, *, model: str) -> nn.Module:
     """The folder's model; unlike transformers, nothing that the file lacks is filled with random numbers."""
     from safetensors import SafetensorError
     from transformers import AutoModel
+    from transformers.utils import logging
 
+    # The bar of one large file says nothing, and stands between the bars that do.
+    logging.disable_progress_bar()
     try:
         backbone, found = AutoModel.from_pretrained(
             folder,
