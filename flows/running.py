@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from flows import settings
+from flows.interrupted import close_interrupted
 from flows.scenario_file import load_scenario
 from flows.server import prefect_server
 from flows.unchanged import recall, request_digest
 from flows.validation import check_before_work
+from polyloom.home import home
 from polyloom.progress import Progress
 
 Result = dict[str, Any]
@@ -27,5 +29,6 @@ def run_scenario(given: str, *, overrides: Sequence[str], progress: Progress) ->
     with prefect_server(progress=progress):
         from flows.train import train
 
+        close_interrupted(home(), loaded.scenario.name)
         result: Result = train(str(loaded.path), list(overrides))
         return result
