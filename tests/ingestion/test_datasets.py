@@ -177,7 +177,11 @@ def test_fashion_mnist_becomes_parquet(served, monkeypatch: pytest.MonkeyPatch) 
     assert all(picture_refusal(content) is None for content in table.column("png").to_pylist())
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0" * 40, gzip.compress(b"\0\0\x08\x03"), gzip.compress(bytes(32))])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"\0" * 40, gzip.compress(b"\0\0\x08\x03"), gzip.compress(bytes(32))],
+    ids=["empty", "not gzip", "cut off", "no pictures"],
+)
 def test_a_damaged_archive(tmp_path: Path, damage: bytes) -> None:
     with pytest.raises(IntegrityError, match=r"an IDX (archive cannot be read|file starts with)"):
         public.fashion_mnist_tables({**archives(), "train-images-idx3-ubyte.gz": damage}, tmp_path)
