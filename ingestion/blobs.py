@@ -4,6 +4,8 @@ import os
 import threading
 from pathlib import Path
 
+from polyloom.durable import sync_folder
+
 SYNC_ONE_BY_ONE = 256
 
 
@@ -47,16 +49,8 @@ class BlobStore:
             os.sync()
         else:
             for path in {*self._unsynced, *self._made}:
-                _fsync(path)
+                sync_folder(Path(path))
         self._unsynced.clear()
 
     def _parent(self, sha256: str) -> str:
         return f"{self._folder}/{sha256[:2]}"
-
-
-def _fsync(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

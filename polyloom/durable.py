@@ -100,9 +100,9 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
-def sync_folder(folder: Path) -> None:
-    """Fsync a folder, so that a rename in it survives a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync_folder(path: Path) -> None:
+    """Fsync a folder, so that a rename in it survives a power cut; a file works as well."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

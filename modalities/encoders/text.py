@@ -52,7 +52,7 @@ def loaded_backbone(folder: Path, *, model: str) -> nn.Module:
     from transformers.utils import logging
 
     # The bar of one large file says nothing, and stands between the bars that do.
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         backbone, found = AutoModel.from_pretrained(
             folder,
