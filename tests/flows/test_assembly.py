@@ -94,7 +94,7 @@ def test_a_modality_says_itself_whether_it_is_trained_else_the_recipe(loaded):
 
 
 def test_tasks_read_what_they_name_else_all(loaded):
-    assert task_inputs(loaded.scenario, "cheap") == ("price", "material")
+    assert task_inputs(loaded.scenario, "cheap") == ("price", "material", "chars")
     tasks = {"colour": loaded.scenario.tasks["colour"].model_copy(update={"inputs": ()})}
     assert task_inputs(loaded.scenario.model_copy(update={"tasks": tasks}), "colour") == tuple(
         loaded.scenario.modalities

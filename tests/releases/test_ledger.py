@@ -1,6 +1,7 @@
 import json
-import multiprocessing
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -85,17 +86,17 @@ def test_a_whole_last_line_without_its_line_break_is_kept(ledger):
     assert [entry.event for entry in ledger.entries()] == ["intent"] * 4 + ["done"]
 
 
-def append_many(path, count):
-    for number in range(count):
-        Ledger(path).append("intent", {"number": number})
+APPENDING = """
+import sys
+from pathlib import Path
+from releases.ledger import Ledger
+
+for number in range(15):
+    Ledger(Path(sys.argv[1])).append("intent", {"number": number})
+"""
 
 
 def test_processes_that_append_at_once_lose_nothing(ledger):
-    context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=append_many, args=(ledger.path, 15)) for _ in range(4)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(timeout=60)
-    assert [writer.exitcode for writer in writers] == [0] * 4
+    writers = [subprocess.Popen([sys.executable, "-c", APPENDING, str(ledger.path)]) for _ in range(4)]
+    assert [writer.wait(timeout=60) for writer in writers] == [0] * 4
     assert ledger.verify() == 60
