@@ -13,9 +13,11 @@ from tests.support.mlflow_store import copy_store, template
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+# The encoder of banking77, which is exported once for all.
+SAME_LENGTH = "modalities.text.max_tokens=128"
 SMALL = {
-    "shop": ["data.items.sample={train: 96, validation: 24, test: 24}"],
-    "support": ["data.questions.sample={train: 500, validation: 100, test: 100}"],
+    "shop": ["data.items.sample={train: 96, validation: 24, test: 24}", SAME_LENGTH],
+    "support": ["data.questions.sample={train: 500, validation: 100, test: 100}", SAME_LENGTH],
     "banking77": ["data.queries.sample={train: 1000, validation: 200, test: 200}"],
     "fashion_mnist": ["data.clothes.sample={train: 200, validation: 50, test: 50}"],
 }
@@ -53,14 +55,18 @@ def test_its_models_weights_and_data_are_there(name):
     )
 
 
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory, session_server):
+    """One state folder for all of them, so that the text encoder is exported once."""
+    home = tmp_path_factory.mktemp("shipped")
+    uri = copy_store(template(tmp_path_factory), home / "mlflow.db")
+    return state(home, server=session_server.url, mlflow=uri)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
-def test_it_runs_on_a_few_rows(name, tmp_path, tmp_path_factory, session_server):
+def test_it_runs_on_a_few_rows(name, tmp_path, environment):
     needs_data(name)
-    home = tmp_path / "home"
-    home.mkdir()
-    uri = copy_store(template(tmp_path_factory), home / "mlflow.db")
-    environment = state(home, server=session_server.url, mlflow=uri)
     overrides = [word for one in ["recipe.epochs=1", *SMALL[name]] for word in ("--set", one)]
     ended = in_process_of_its_own("run", name, *overrides, "--json", environment=environment, folder=tmp_path)
     assert ended.code == 0, ended.err
