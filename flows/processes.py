@@ -57,11 +57,22 @@ def launch(
 
 def born(pid: int) -> str | None:
     """When a process began, in the system's own words; None when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None if Path("/proc/self/stat").exists() else _born_by_ps(pid)
+    fields = _stat(pid)
+    if fields is None:
+        return None if _has_proc() else _born_by_ps(pid)
     return None if fields[0] in "ZX" else fields[19]
+
+
+def _stat(pid: int) -> list[str] | None:
+    """What Linux tells of a process from its state on (proc(5), `stat`, field 3); None when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _has_proc() -> bool:
+    return Path("/proc/self/stat").exists()
 
 
 def _born_by_ps(pid: int) -> str | None:
@@ -78,11 +89,23 @@ def stop(running: Running, *, grace_seconds: float = 10.0) -> bool:
     while running.alive() and time.monotonic() < deadline:
         time.sleep(0.05)
     _signal_group(running.pid, signal.SIGKILL)
-    while running.alive():
+    while group_alive(running.pid):
         time.sleep(0.02)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(running.pid, os.WNOHANG)
     return True
+
+
+def group_alive(group: int) -> bool:
+    """Whether any process of a group still runs; a zombie does not."""
+    if _has_proc():
+        stats = [_stat(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        members = [fields[0] for fields in stats if fields and int(fields[2]) == group]
+    else:
+        told = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True)
+        pairs = [line.split(maxsplit=1) for line in told.stdout.splitlines()]
+        members = [state for found, state in pairs if int(found) == group]
+    return any(state[0] not in "ZX" for state in members)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -12,7 +12,7 @@ from polyloom.home import home
 from polyloom.version import code_version
 from releases.bundle import verify
 from releases.ledger import Ledger
-from releases.promotion import changes
+from releases.promotion import champions
 
 Result = dict[str, Any]
 
@@ -61,11 +61,7 @@ def recall(scenario: str, request: str) -> Result | None:
 
 def champion_version(scenario: str) -> str | None:
     """The champion's version by the ledger, which needs no registry to be read."""
-    made = [
-        change
-        for change in changes(Ledger(home() / "ledger" / f"{scenario}.jsonl"))
-        if (change.alias, change.outcome) == ("champion", "done")
-    ]
+    made = champions(Ledger(home() / "ledger" / f"{scenario}.jsonl"))
     return made[-1].version if made else None
 
 

@@ -16,7 +16,7 @@ from releases.ledger import Entry, Ledger
 CHAMPION = "champion"
 PREVIOUS = "previous"
 
-Action = Literal["promote", "rollback"]
+Action = Literal["gate", "promote", "rollback"]
 Outcome = Literal["done", "refused", "abandoned"]
 
 
@@ -32,7 +32,10 @@ class Aliases(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """One attempt to move an alias: who wanted which version, when, why, against which; and what became of it."""
+    """One attempt to move an alias: who wanted which version, when, why, against which; and what became of it.
+
+    `action` is "gate" where a run promoted what it had made, "promote" and "rollback" where a person did.
+    """
 
     at: datetime
     action: Action
@@ -105,6 +108,21 @@ def changes(ledger: Ledger) -> list[Change]:
     intents = {entry.number: entry for entry in entries if entry.event == "intent"}
     settled = [entry for entry in entries if entry.event != "intent"]
     return [_change(intents[entry.facts["intent"]], outcome=entry.event) for entry in settled]
+
+
+def champions(ledger: Ledger) -> list[Change]:
+    """Every change that made a champion, oldest first."""
+    return [change for change in changes(ledger) if (change.alias, change.outcome) == (CHAMPION, "done")]
+
+
+def withdrawn(ledger: Ledger) -> dict[str, Change]:
+    """The versions that a person took back, each with the change that did: no gate may promote them again."""
+    found: dict[str, Change] = {}
+    for change in champions(ledger):
+        found.pop(change.version, None)
+        if change.action != "gate" and change.against is not None:
+            found[change.against] = change
+    return found
 
 
 def _change(intent: Entry, *, outcome: Any) -> Change:

@@ -17,7 +17,17 @@ from polyloom.durable import locked
 from polyloom.errors import IntegrityError, RegistryError, RequestError, suggestion
 from releases.ledger import Ledger
 from releases.mlflow_store import connect, is_server
-from releases.promotion import CHAMPION, PREVIOUS, Action, Change, change_alias, changes, open_intent, settle
+from releases.promotion import (
+    CHAMPION,
+    PREVIOUS,
+    Action,
+    Change,
+    change_alias,
+    changes,
+    open_intent,
+    settle,
+    withdrawn,
+)
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -99,11 +109,20 @@ class Registry:
         return sorted(found, key=lambda release: int(release.version), reverse=True)
 
     def promote(
-        self, scenario: str, version: str, *, expected: str | None, who: str, why: str, alias: str = CHAMPION
+        self,
+        scenario: str,
+        version: str,
+        *,
+        expected: str | None,
+        who: str,
+        why: str,
+        alias: str = CHAMPION,
+        action: Action = "promote",
     ) -> Registered:
         """Point `alias` to `version` if it still points to `expected`, the version it was judged against.
 
-        A version that already is there is left there, so that a retry does no harm.
+        A version that already is there is left there, so that a retry does no harm. `action` is what the ledger
+        calls it: "gate" for a run's own promotion.
 
         Raises:
             RegistryError: the alias points elsewhere by now; names both versions.
@@ -117,7 +136,7 @@ class Registry:
             self._settle_locked(scenario)
             release = self._get(scenario, version)
             if alias not in release.aliases:
-                self._move("promote", release, alias=alias, expected=expected, who=who, why=why)
+                self._move(action, release, alias=alias, expected=expected, who=who, why=why)
         return self._get(scenario, version)
 
     def rollback(self, scenario: str, who: str, why: str) -> Registered:
@@ -149,6 +168,11 @@ class Registry:
         """The change that had made the champion of that time, None before the first."""
         made = [change for change in self.history(scenario, at) if (change.alias, change.outcome) == (CHAMPION, "done")]
         return made[-1] if made else None
+
+    def withdrawn(self, scenario: str, version: str) -> Change | None:
+        """The change by which a person put another champion in the place of this version; None when nobody did."""
+        self._settle(scenario)
+        return withdrawn(self.ledger(scenario)).get(version)
 
     def ledger(self, scenario: str) -> Ledger:
         """The scenario's ledger. Raises RequestError for a name that no scenario can have."""

@@ -180,7 +180,7 @@ class Runtime:
     def _encoder(self, name: str, entry: dict[str, Any]) -> OnnxEncoder | VectorEncoder:
         if entry["encoder"] == "vector":
             return VectorEncoder(digest=entry["digest"], dim=entry["dim"])
-        return OnnxEncoder(self.folder / "encoders" / name)
+        return OnnxEncoder(self.folder / "encoders" / name, digest=entry["digest"])
 
     def _head(self, task: str) -> OnnxHead:
         folder = self.folder / "heads" / task

@@ -47,13 +47,13 @@ class FlatTask(nn.Module):
         return logits
 
 
-def export_encoder(encoder: nn.Module, *, example: Arrays, folder: Path, digest: str, dim: int) -> float:
+def export_encoder(encoder: nn.Module, *, example: Arrays, folder: Path, dim: int) -> float:
     """Write `model.onnx` and `encoder.json`; returns the largest difference to torch.
 
     `example` has at least two rows. Raises IntegrityError when the graph disagrees by more than 1e-4.
     """
     difference = export_graph(PooledEncoder(encoder), example=example, output="pooled", path=folder / "model.onnx")
-    write_json(folder / "encoder.json", {"digest": digest, "dim": dim, "parity": difference})
+    write_json(folder / "encoder.json", {"dim": dim, "parity": difference})
     return difference
 
 

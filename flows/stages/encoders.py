@@ -39,25 +39,29 @@ def encoder_digest(job: Job, name: str) -> str:
 
     Column names are left out, so that scenarios share embeddings of the same values.
     """
-    modality = job.scenario.modalities[name]
     prepared = preparation_digest(job.folder / "preparation" / name)
+    return json_digest({**graph_facts(job, name), "preparation": prepared})
+
+
+def graph_facts(job: Job, name: str) -> dict[str, Any]:
+    """What an encoder's graph depends on, whatever is prepared for it."""
+    modality = job.scenario.modalities[name]
     if not isinstance(modality, Image | Text):
-        return json_digest({"kind": modality.kind, "preparation": prepared})
+        return {"kind": modality.kind}
     weights = (
         fitted_digest(job, name)
         if is_live(job.scenario, name)
         else weights_digest(modality, seed=job.scenario.recipe.seed)
     )
     pooling = modality.pooling if isinstance(modality, Text) else None
-    return json_digest(
-        {
-            "kind": modality.kind,
-            "model": modality.model,
-            "weights": weights,
-            "pooling": pooling,
-            "preparation": prepared,
-        }
-    )
+    return {"kind": modality.kind, "model": modality.model, "weights": weights, "pooling": pooling}
+
+
+def graph_folder(job: Job, name: str) -> Path:
+    """Where an encoder's exported graph is kept: made once for all scenarios that use the encoder."""
+    # A picture's size is fixed in the graph, a text's length is not.
+    size = getattr(job.preparations[name], "size", None)
+    return home() / "cache" / "graphs" / json_digest({**graph_facts(job, name), "size": size})
 
 
 def preparation_digest(folder: Path) -> str:
@@ -96,17 +100,17 @@ def state_digest(modality: Image | Text, *, seed: int) -> str:
 
 
 def open_encoder(job: Job, name: str, *, progress: Progress) -> AnyEncoder:
-    """The encoder as it will be released; its graph is exported once for each digest."""
+    """The encoder as it will be released; its graph is exported once."""
     digest = encoder_digest(job, name)
     if not has_encoder(job.scenario.modalities[name]):
         preparation: Any = job.preparations[name]
         return VectorEncoder(digest=digest, dim=preparation.dim)
-    folder = home() / "cache" / "exports" / digest
+    folder = graph_folder(job, name)
     if not (folder / "encoder.json").is_file():
-        export(job, name, folder=folder, digest=digest, progress=progress)
+        export(job, name, folder=folder, progress=progress)
     if importlib.util.find_spec("torch") and nvidia_driver():
         return on_device(job, name, digest=digest)
-    return OnnxEncoder(folder)
+    return OnnxEncoder(folder, digest=digest)
 
 
 def nvidia_driver() -> bool:
@@ -132,7 +136,7 @@ def loaded_encoder(job: Job, name: str) -> "nn.Module":
     return encoder
 
 
-def export(job: Job, name: str, *, folder: Path, digest: str, progress: Progress) -> None:
+def export(job: Job, name: str, *, folder: Path, progress: Progress) -> None:
     """Export an encoder, fitted or as it came, and compare it with torch."""
     from training.export import export_encoder
 
@@ -142,7 +146,6 @@ def export(job: Job, name: str, *, folder: Path, digest: str, progress: Progress
             encoder,
             example=example(job, name),
             folder=draft,
-            digest=digest,
             dim=int(encoder.dim),  # type: ignore[arg-type]
         )
         bar.say(f"differs from torch by {difference:.1e}")

@@ -31,7 +31,8 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
         for task in job.scenario.tasks:
             head = open_head(job, task)
             logits = head(embeddings, present)
-            truth = head.decoder.encode([job.targets(task)[row] for row in rows])
+            targets = job.targets(task)
+            truth = head.decoder.encode([targets[row] for row in rows])
             held_out = slice(0, len(validation))
             temperature = fit_temperature(logits[held_out], truth[held_out], kind=head.decoder.kind)
             decoder = replace(head.decoder, temperature=temperature)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flows.assembly import build_fusion, has_encoder, task_inputs
-from flows.stages.encoders import AnyEncoder, open_encoder
+from flows.stages.encoders import graph_folder, open_encoder
 from flows.stages.job import Job
 from heads.decoding import ClassificationDecoder
 from polyloom.durable import publish_folder, read_json
@@ -27,7 +27,7 @@ def export_graphs(job: Job, *, progress: Progress) -> dict[str, Any]:
             differences[task] = export_task(job, task, dims=dims, folder=draft / task)
             bar.advance()
     exported = [name for name, modality in job.scenario.modalities.items() if has_encoder(modality)]
-    return job.finish("export", {"heads": differences, "encoders": {name: parity(encoders[name]) for name in exported}})
+    return job.finish("export", {"heads": differences, "encoders": {name: parity(job, name) for name in exported}})
 
 
 def export_task(job: Job, task: str, *, dims: dict[str, int], folder: Any) -> float:
@@ -47,8 +47,6 @@ def export_task(job: Job, task: str, *, dims: dict[str, int], folder: Any) -> fl
     return export_head(model, dims=dims, decoder=decoder, folder=folder)
 
 
-def parity(encoder: AnyEncoder) -> float:
+def parity(job: Job, name: str) -> float:
     """The difference to torch that was measured when the encoder was exported."""
-    from polyloom.home import home
-
-    return float(read_json(home() / "cache" / "exports" / encoder.digest / "encoder.json")["parity"])
+    return float(read_json(graph_folder(job, name) / "encoder.json")["parity"])

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from flows.assembly import has_encoder, is_live
 from flows.spec import Image, Scenario, Text
-from flows.stages.encoders import AnyEncoder, embed_values, open_encoder
+from flows.stages.encoders import AnyEncoder, embed_values, graph_folder, open_encoder
 from flows.stages.job import Job
 from modalities.weights import PACKAGED
 from polyloom.durable import publish_folder, read_json, write_json
@@ -32,7 +32,7 @@ def package(job: Job, *, progress: Progress) -> dict[str, Any]:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     index = build_index(job, staging, encoders, progress=progress)
-    copy_parts(job, staging, encoders)
+    copy_parts(job, staging)
     write_facts(job, staging, encoders, index)
     digest = seal(staging)
     folder = home() / "releases" / job.scenario.name / digest
@@ -78,12 +78,12 @@ def write_items(items: pa.Table, path: Path) -> None:
     pq.write_table(items.drop_columns(internal).replace_schema_metadata(None), path, compression="zstd")
 
 
-def copy_parts(job: Job, folder: Path, encoders: dict[str, AnyEncoder]) -> None:
+def copy_parts(job: Job, folder: Path) -> None:
     """Preparations, graphs with their calibrated decoders, pictures."""
     shutil.copytree(job.folder / "preparation", folder / "preparation")
     for name, modality in job.scenario.modalities.items():
         if has_encoder(modality):
-            shutil.copytree(home() / "cache" / "exports" / encoders[name].digest, folder / "encoders" / name)
+            shutil.copytree(graph_folder(job, name), folder / "encoders" / name)
     shutil.copytree(job.folder / "heads", folder / "heads")
     decoders = read_json(job.folder / "evaluation" / "decoders.json")
     for task, decoder in decoders.items():

@@ -15,6 +15,7 @@ from polyloom.home import home
 from polyloom.progress import Progress
 from polyloom.version import code_version
 from releases.gate import Verdict, judge
+from releases.promotion import Change
 from releases.registry import Registered, Registry
 from releases.runtime import Runtime
 
@@ -37,14 +38,16 @@ def release(job: Job, packaged: dict[str, Any], *, tracking_uri: str, progress: 
         version = store.register(job.scenario.name, folder, digest, job.ref["run_id"], tags)
         for attempt in range(ATTEMPTS):
             champion = current_champion(store, job.scenario.name)
-            verdict = pass_gate(job, folder, champion, progress=progress)
+            taken_back = store.withdrawn(job.scenario.name, version)
+            verdict = refusal(job, taken_back) if taken_back else pass_gate(job, folder, champion, progress=progress)
             bar.say(verdict.reason)
             if not verdict.passed:
                 break
             expected = None if champion is None else champion.version
             why = f"gate {verdict.metric}: {verdict.reason}"
             try:
-                store.promote(job.scenario.name, version, expected=expected, who=getpass.getuser(), why=why)
+                who = getpass.getuser()
+                store.promote(job.scenario.name, version, expected=expected, who=who, why=why, action="gate")
                 break
             except RegistryError:
                 # Another run promoted meanwhile: judge again, against that one.
@@ -53,6 +56,26 @@ def release(job: Job, packaged: dict[str, Any], *, tracking_uri: str, progress: 
     aliases = store.resolve(job.scenario.name, version).aliases
     alias = "champion" if "champion" in aliases else "candidate"
     return {"version": version, "digest": digest, "alias": alias, "passed": verdict.passed, "verdict": asdict(verdict)}
+
+
+def refusal(job: Job, taken_back: Change) -> Verdict:
+    """The verdict on a release that a person took back: no figure outweighs that."""
+    gate = job.scenario.gate
+    name, version = job.scenario.name, taken_back.against
+    reason = (
+        f"Version {version} was champion until {taken_back.who} put version {taken_back.version} in its place on "
+        f"{taken_back.at:%Y-%m-%d %H:%M} UTC ({taken_back.why}); no run promotes it again. "
+        f"If it should be champion: `polyloom promote {name} {version}`."
+    )
+    return Verdict(
+        passed=False,
+        reason=reason,
+        metric=gate.metric,
+        rows=0,
+        rule=gate.rule,
+        margin=gate.margin,
+        minimum=gate.minimum,
+    )
 
 
 def current_champion(store: Registry, scenario: str) -> Registered | None:

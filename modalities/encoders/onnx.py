@@ -11,12 +11,14 @@ from polyloom.durable import read_json
 
 
 class OnnxEncoder:
-    """Arrays of a preparation to the pooled embedding [batch, dim], float32."""
+    """Arrays of a preparation to the pooled embedding [batch, dim], float32.
 
-    def __init__(self, folder: Path) -> None:
-        facts = read_json(folder / "encoder.json")
-        self.digest: str = facts["digest"]
-        self.dim: int = facts["dim"]
+    `digest` is the encoder's, over graph and preparation: one graph serves several preparations.
+    """
+
+    def __init__(self, folder: Path, *, digest: str) -> None:
+        self.digest = digest
+        self.dim: int = read_json(folder / "encoder.json")["dim"]
         self._session = open_session(folder / "model.onnx")
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:

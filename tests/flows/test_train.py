@@ -205,6 +205,11 @@ def test_a_challenger_that_is_not_better_is_refused_then_promoted_and_rolled_bac
     changes = polyloom("history", "toys", "--json").json
     assert [change["why"] for change in changes if change["version"] == "2"] == ["looks good"]
     assert polyloom("run", toys, "--json").json["status"] == "unchanged"
+    # What a person took back stays back, whatever the gate would find.
+    again = polyloom("run", toys, "--set", "recipe.seed=8", "--set", "gate.rule=better", "--json")
+    assert again.code == 3, again.err
+    assert "no run promotes it again" in again.json["gate"]["reason"]
+    assert str(client.get_model_version_by_alias("toys", "champion").version) == "1"
 
 
 def test_pictures_in_folders_train_but_a_figure_below_the_minimum_is_refused(place, polyloom, client):

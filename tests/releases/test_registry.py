@@ -117,6 +117,20 @@ def test_rollback_goes_back_and_a_second_one_forth(registry, bundles):
     assert (last.action, last.who, last.why, last.against) == ("rollback", "bob", "it was the cache", "1")
 
 
+def test_what_a_person_took_back_is_withdrawn_until_a_person_promotes_it(registry, bundles):
+    register_all(registry, bundles)
+    registry.promote("shop", "1", expected=None, **WHO, action="gate")
+    registry.promote("shop", "2", expected="1", **WHO, action="gate")
+    assert registry.withdrawn("shop", "1") is None
+    registry.rollback("shop", "bob", "wrong prices")
+    taken_back = registry.withdrawn("shop", "2")
+    assert (taken_back.who, taken_back.why, taken_back.version) == ("bob", "wrong prices", "1")
+    registry.promote("shop", "3", expected="1", **WHO, action="gate")
+    assert registry.withdrawn("shop", "2") is not None
+    registry.promote("shop", "2", expected="3", **WHO)
+    assert [registry.withdrawn("shop", version) is None for version in "123"] == [True, True, False]
+
+
 def test_rollback_without_a_champion_before(registry, bundles):
     register_all(registry, bundles)
     registry.promote("shop", "1", expected=None, **WHO)

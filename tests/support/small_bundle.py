@@ -166,7 +166,7 @@ def _pixels(folder: Path, pictures: Sequence[bytes], *, column: str) -> np.ndarr
     graph = helper.make_graph([helper.make_node("Flatten", ["pixels"], ["pooled"])], "encoder", [given], [pooled])
     encoder = folder / "encoders" / "image"
     _save(graph, encoder / "model.onnx")
-    write_json(encoder / "encoder.json", {"digest": json_digest("flattened thumbnail"), "dim": PIXELS_DIM})
+    write_json(encoder / "encoder.json", {"dim": PIXELS_DIM})
     return prepared(pictures)["pixels"].reshape(len(pictures), PIXELS_DIM)
 
 
@@ -245,11 +245,10 @@ def _finish(
 def _modality(folder: Path, name: str, dim: int) -> dict[str, object]:
     settings = read_json(folder / "preparation" / name / "preparation.json")
     encoder = folder / "encoders" / name / "encoder.json"
-    digest = read_json(encoder)["digest"] if encoder.is_file() else json_digest(settings)
     return {
         "kind": settings["kind"],
         "encoder": "onnx" if encoder.is_file() else "vector",
-        "digest": digest,
+        "digest": json_digest(settings),
         "dim": dim,
     }
 

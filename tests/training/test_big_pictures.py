@@ -40,8 +40,8 @@ def test_a_step_and_an_export(name, size, dim, tmp_path):
     assert fit.position.step == 1
     assert any(not torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items() if "conv" in key)
     arrays = prepare(values)
-    export_encoder(encoder, example={"pixels": arrays["pixels"][:2]}, folder=tmp_path, digest="d", dim=encoder.dim)
-    loaded = OnnxEncoder(tmp_path)
+    export_encoder(encoder, example={"pixels": arrays["pixels"][:2]}, folder=tmp_path, dim=encoder.dim)
+    loaded = OnnxEncoder(tmp_path, digest="d")
     for count in (1, 3):
         pixels = arrays["pixels"][:count]
         with torch.inference_mode():
