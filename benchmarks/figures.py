@@ -27,6 +27,25 @@ def share(name: str, *, done: int, of: int, unit: str) -> Figure:
     )
 
 
+def ratio(name: str, value: float, unit: str, *, against: float, at_most: float = 0, at_least: float = 0) -> Figure:
+    """A figure that is met when its ratio to another one is at most, or at least, the goal."""
+    found = value / against
+    return Figure(
+        name=name,
+        value=round(value, 3),
+        unit=unit,
+        against=round(against, 3),
+        ratio=round(found, 3),
+        goal=f"ratio at most {at_most:g}" if at_most else f"ratio at least {at_least:g}",
+        met=found <= at_most if at_most else found >= at_least,
+    )
+
+
+def below(name: str, value: float, unit: str, *, limit: float) -> Figure:
+    """A figure that is met when it is at most the limit."""
+    return Figure(name=name, value=round(value, 3), unit=unit, goal=f"at most {limit:g} {unit}", met=value <= limit)
+
+
 def show(bench: str, figures: list[Figure], *, as_json: bool) -> int:
     """Print the figures; returns the exit code, 0 when every goal is met."""
     if as_json:

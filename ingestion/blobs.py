@@ -24,7 +24,7 @@ class BlobStore:
         self._unsynced: list[str] = []
         self._made: set[str] = set()
 
-    def holds(self, sha256: str, *, size: int) -> bool:
+    def holds(self, sha256: str, size: int) -> bool:
         """Whether the blob is there in full: a power cut can leave a file that is too short."""
         try:
             return os.stat(f"{self._parent(sha256)}/{sha256}").st_size == size  # noqa: PTH116

@@ -1,39 +1,66 @@
 """What a snapshot says about itself: its id, which its content gives, and its manifest."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingestion.ingested import IngestedTable
+import numpy as np
+import pyarrow as pa
+
+from ingestion.assembled import AssembledTable
+from ingestion.hashing import hash_bytes
+from ingestion.quarantine import QUARANTINE_SCHEMA
 from ingestion.reports import TableReport
+from ingestion.sources import SPLITS
+from ingestion.tables import FORMAT
 from polyloom.durable import file_digest, json_digest
 
-FORMAT = 1
 
-
-def snapshot_id(tables: Sequence[IngestedTable]) -> str:
+def snapshot_id(tables: Mapping[str, AssembledTable], quarantine: pa.Table, reports: Mapping[str, TableReport]) -> str:
     """SHA-256 of the content: the same rows give the same id, in whatever order and whenever."""
-    return json_digest({"format": FORMAT, "tables": {table.name: _content(table) for table in tables}})
+    refused = _refused_lines(quarantine)
+    described = {
+        name: {
+            "columns": dict(table.read.schema.kinds),
+            "rows_available": reports[name].rows_available,
+            "kept": _kept_digest(table),
+            "refused": json_digest(sorted(refused.get(name, []))),
+        }
+        for name, table in tables.items()
+    }
+    return json_digest({"format": FORMAT, "tables": described})
 
 
 def snapshot_manifest(
-    identity: str, scenario: str, tables: Sequence[IngestedTable], reports: Mapping[str, TableReport], draft: Path
+    identity: str,
+    scenario: str,
+    tables: Mapping[str, AssembledTable],
+    reports: Mapping[str, TableReport],
+    *,
+    extra: Mapping[str, Mapping[str, object]],
+    draft: Path,
 ) -> dict[str, object]:
-    """The manifest of the snapshot whose tables lie in `draft`."""
+    """The manifest of the snapshot whose files lie in `draft`; `extra` goes into each table's entry."""
     described = {}
-    for table in tables:
-        report = reports[table.name]
-        described[table.name] = {
+    for name, table in tables.items():
+        report = reports[name]
+        counts = np.bincount(table.splits[table.kept()], minlength=len(SPLITS))
+        described[name] = {
             "rows_available": report.rows_available,
             "rows_in": report.rows_in,
             "rows_kept": report.rows_kept,
             "rows_quarantined": report.rows_quarantined,
             "reasons": dict(report.reasons),
-            "splits": dict(sorted(Counter(row.split for row in table.kept).items())),
-            "columns": dict(table.schema.kinds),
+            "splits": {split: int(count) for split, count in sorted(zip(SPLITS, counts, strict=True)) if count},
+            "columns": dict(table.read.schema.kinds),
             "columns_ignored": list(report.columns_ignored),
+            "image": table.read.source.image,
+            "has_key": table.has_key,
+            "boundaries": asdict(table.boundaries) if table.boundaries else None,
+            "parts": [asdict(part) for part in table.read.parts],
+            **extra[name],
         }
     return {
         "id": identity,
@@ -45,13 +72,19 @@ def snapshot_manifest(
     }
 
 
-def _content(table: IngestedTable) -> dict[str, object]:
-    """What an id rests on: the kept rows in any order, and the refused ones without their line numbers."""
-    kept = sorted(f"{row.key}\0{row.split}\0{row.content_hash}" for row in table.kept)
-    refused = sorted(f"{row.source}\0{row.key}\0{row.reason}\0{row.content}" for row in table.quarantined)
-    return {
-        "columns": dict(table.schema.kinds),
-        "rows_available": table.rows_available,
-        "kept": hashlib.sha256("\n".join(kept).encode()).hexdigest(),
-        "refused": hashlib.sha256("\n".join(refused).encode()).hexdigest(),
-    }
+def _kept_digest(table: AssembledTable) -> str:
+    """One hash over identity, content and split of the kept rows, in the order of these."""
+    kept = table.kept()
+    words = np.ascontiguousarray(hash_bytes(table.hashes(kept))).view(np.uint64).reshape(-1, 2)
+    rows = np.column_stack([table.identity[kept], words, table.splits[kept].astype(np.uint64)])
+    order = np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))
+    return hashlib.sha256(np.ascontiguousarray(rows[order]).tobytes()).hexdigest()
+
+
+def _refused_lines(quarantine: pa.Table) -> dict[str, list[list[str]]]:
+    """By table: what an id takes from refused rows, which is not their line numbers."""
+    lines: dict[str, list[list[str]]] = {}
+    names = [name for name in QUARANTINE_SCHEMA.names if name in {"source", "key", "reason", "content"}]
+    for row in quarantine.to_pylist():
+        lines.setdefault(row["table"], []).append([row[name] for name in names])
+    return lines

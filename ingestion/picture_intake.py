@@ -6,15 +6,14 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from ingestion.blobs import BlobStore
 from ingestion.pictures import picture_limits, picture_refusal, size_refusal
 from ingestion.readers.parquet import picture_bytes
-from ingestion.readers.reader import StoredPicture
 from ingestion.refusals import Refusal, shown
-from ingestion.rows import Row
 from polyloom.durable import read_json, replace_file
 from polyloom.progress import Bar, Progress
 
@@ -32,35 +31,48 @@ class Seen(NamedTuple):
     sha256: str
 
 
-class PictureIntake:
-    """`checked` is a JSON file that remembers good files, so that unchanged ones are not decoded again."""
+@dataclass(slots=True)
+class Wanted:
+    """A row's picture: a path beside the source at `path`, or the SHA-256 of bytes that lie in the source's row.
 
-    def __init__(self, *, blobs: BlobStore, checked: Path, progress: Progress) -> None:
+    `stored_bytes` is how many these are, None for a path.
+    """
+
+    value: str
+    stored_bytes: int | None
+    path: Path
+    number: int
+    outcome: Outcome | None = None
+
+
+class PictureIntake:
+    """`column` holds the pictures. `checked` is a JSON file that remembers good files: they are not decoded again."""
+
+    def __init__(self, *, blobs: BlobStore, column: str, checked: Path, progress: Progress) -> None:
         self._blobs = blobs
+        self._column = column
         self._checked = checked
         self._progress = progress
 
-    def take(self, rows: Sequence[Row], *, column: str, name: str) -> None:
-        """Replace each row's picture by the SHA-256 of its blob, or refuse the row."""
-        with_picture = [row for row in rows if row.typed[column] is not None]
+    def take(self, wanted: Sequence[Wanted], name: str) -> None:
+        """Set each one's outcome: the SHA-256 of its blob, or why it is refused."""
         threads = os.cpu_count() or 1
         with (
-            self._progress.stage(f"check pictures of {name}", total=len(with_picture), unit="pictures") as bar,
+            self._progress.stage(f"check pictures of {name}", total=len(wanted), unit="pictures") as bar,
             picture_limits(),
             ThreadPoolExecutor(max_workers=threads) as pool,
         ):
-            self._take_files(with_picture, column, pool, bar)
-            self._take_stored(with_picture, column, pool, bar)
+            self._take_files([one for one in wanted if one.stored_bytes is None], pool, bar)
+            self._take_stored([one for one in wanted if one.stored_bytes is not None], pool, bar)
 
-    def _take_files(self, rows: Sequence[Row], column: str, pool: ThreadPoolExecutor, bar: Bar) -> None:
-        waiting: dict[str, list[Row]] = defaultdict(list)
-        for row in rows:
-            value = row.typed[column]
-            if isinstance(value, str):
-                waiting[os.path.join(row.path.parent, value)].append(row)  # noqa: PTH118 - no Path for each row
-            elif not isinstance(value, StoredPicture):
-                row.refusal = Refusal("wrong_type", f"{column!r}: {shown(value)} is not a path of a picture.")
-                bar.advance()
+    def take_bytes(self, content: bytes) -> Outcome:
+        """Put a picture that is at hand into the store."""
+        return self._content(content)
+
+    def _take_files(self, wanted: Sequence[Wanted], pool: ThreadPoolExecutor, bar: Bar) -> None:
+        waiting: dict[str, list[Wanted]] = defaultdict(list)
+        for one in wanted:
+            waiting[os.path.join(one.path.parent, one.value)].append(one)  # noqa: PTH118 - no Path for each row
         if not waiting:
             return
         known = self._known()
@@ -73,28 +85,26 @@ class PictureIntake:
             for path, result in zip(chunk, results, strict=True):
                 if isinstance(result, Seen):
                     good[path] = result
-                _settle(waiting[path], column, result.sha256 if isinstance(result, Seen) else result, bar)
+                _settle(waiting[path], result.sha256 if isinstance(result, Seen) else result, bar)
         if good != known:
             replace_file(self._checked, _dumped(good))
 
-    def _take_stored(self, rows: Sequence[Row], column: str, pool: ThreadPoolExecutor, bar: Bar) -> None:
-        waiting: dict[Path, dict[int, Row]] = defaultdict(dict)
-        for row in rows:
-            picture = row.typed[column]
-            if not isinstance(picture, StoredPicture):
-                continue
-            if refusal := size_refusal(picture.size):
-                _settle([row], column, refusal, bar)
-            elif self._blobs.holds(picture.sha256, size=picture.size):
-                _settle([row], column, picture.sha256, bar)
+    def _take_stored(self, wanted: Sequence[Wanted], pool: ThreadPoolExecutor, bar: Bar) -> None:
+        waiting: dict[Path, dict[int, Wanted]] = defaultdict(dict)
+        for one in wanted:
+            size = one.stored_bytes or 0
+            if refusal := size_refusal(size):
+                _settle([one], refusal, bar)
+            elif self._blobs.holds(one.value, size=size):
+                _settle([one], one.value, bar)
             else:
-                waiting[row.path][row.raw.number] = row
+                waiting[one.path][one.number] = one
         for path, by_number in waiting.items():
-            for batch in picture_bytes(path, column=column, numbers=list(by_number)):
+            for batch in picture_bytes(path, column=self._column, numbers=list(by_number)):
                 chunks = [batch[start : start + PICTURES_PER_TASK] for start in range(0, len(batch), PICTURES_PER_TASK)]
                 for chunk, outcomes in zip(chunks, pool.map(self._contents, chunks), strict=True):
                     for (number, _), outcome in zip(chunk, outcomes, strict=True):
-                        _settle([by_number[number]], column, outcome, bar)
+                        _settle([by_number[number]], outcome, bar)
 
     def _file(self, path: str, known: Mapping[str, Seen]) -> Seen | Refusal:
         try:
@@ -133,13 +143,10 @@ class PictureIntake:
         return {path: Seen(*seen) for path, seen in read_json(self._checked).items()}
 
 
-def _settle(rows: Sequence[Row], column: str, outcome: Outcome, bar: Bar) -> None:
-    for row in rows:
-        if isinstance(outcome, Refusal):
-            row.refusal = outcome
-        else:
-            row.typed[column] = outcome
-    bar.advance(len(rows))
+def _settle(wanted: Sequence[Wanted], outcome: Outcome, bar: Bar) -> None:
+    for one in wanted:
+        one.outcome = outcome
+    bar.advance(len(wanted))
 
 
 def _dumped(seen: Mapping[str, Seen]) -> bytes:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingestion.ingested import IngestedTable
-from ingestion.quarantine import counted
-
 
 @dataclass(frozen=True, kw_only=True)
 class TableReport:
-    """What became of one table's rows; `reasons` counts the refused ones by reason."""
+    """What became of one table's rows; `reasons` counts the refused ones by reason.
+
+    `parts` is how many parts it has, `parts_reused` how many of them were there before.
+    """
 
     rows_in: int
     rows_kept: int
@@ -18,6 +18,8 @@ class TableReport:
     rows_available: int
     reasons: Mapping[str, int]
     columns_ignored: tuple[str, ...]
+    parts: int
+    parts_reused: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +45,3 @@ class SnapshotReport:
     def rows_quarantined(self) -> int:
         """Rows in the snapshot's quarantine."""
         return sum(table.rows_quarantined for table in self.tables.values())
-
-
-def table_report(table: IngestedTable) -> TableReport:
-    """The counts of one table."""
-    return TableReport(
-        rows_in=len(table.rows),
-        rows_kept=len(table.kept),
-        rows_quarantined=len(table.quarantined),
-        rows_available=table.rows_available,
-        reasons=counted(table.quarantined),
-        columns_ignored=table.columns_ignored,
-    )

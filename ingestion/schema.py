@@ -1,20 +1,13 @@
-"""What a row must look like, and the check that turns raw values into typed ones."""
+"""What the rows of a table must look like."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ingestion.refusals import RowRefused
+from ingestion.cleaning import Cleaning
+from ingestion.personal import Personal
+from ingestion.rules import Rules
 from ingestion.sources import TableSource
-from ingestion.values import as_category, as_labels, as_number, as_text, as_time, is_missing
 from polyloom.errors import DataError, suggestion
-
-PARSERS: dict[str, Callable[[object], object]] = {
-    "number": as_number,
-    "category": as_category,
-    "labels": as_labels,
-    "text": as_text,
-    "time": as_time,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +22,9 @@ class Schema:
     text: tuple[str, ...]
     image: str | None
     content: tuple[str, ...]
+    cleaning: Cleaning
+    rules: Rules | None
+    personal: Personal | None
 
     @classmethod
     def of(cls, source: TableSource, *, targets: Iterable[str] = ()) -> "Schema":
@@ -49,6 +45,9 @@ class Schema:
             text=source.text,
             image=source.image,
             content=tuple(name for name in kinds if name not in {source.key, source.split} or name in described),
+            cleaning=source.cleaning or Cleaning(),
+            rules=source.rules,
+            personal=Personal(mask=source.mask) if source.mask else None,
         )
 
     def columns(self) -> list[str]:
@@ -64,30 +63,3 @@ class Schema:
                     f"{where}: no column {name!r}. Columns there: {', '.join(map(repr, there)) or 'none'}."
                     f"{suggestion(name, there)}{hint}"
                 )
-
-    def check(self, values: Mapping[str, object]) -> dict[str, object]:
-        """The typed values of a row; a picture's is left as it came.
-
-        Raises:
-            RowRefused: a value is of the wrong type, or missing though it may not be.
-        """
-        typed = {name: self._typed(name, kind, values.get(name)) for name, kind in self.kinds.items()}
-        for name in self.required:
-            if is_missing(typed[name] if name in typed else values.get(name)):
-                raise RowRefused("missing_value", f"{name!r} is empty; the scenario needs a value in it.")
-        if self.text and all(typed[name] is None for name in self.text):
-            raise RowRefused("empty_text", f"all text columns are empty: {', '.join(self.text)}.")
-        return typed
-
-    def _typed(self, name: str, kind: str, value: object) -> object:
-        if value is None:
-            return None
-        if kind == "image":
-            return None if is_missing(value) else value
-        try:
-            parsed = PARSERS[kind](value)
-        except RowRefused as refused:
-            raise RowRefused(refused.refusal.reason, f"{name!r}: {refused.refusal.message}") from None
-        if parsed is None and kind == "number" and name in self.required and str(value).strip():
-            raise RowRefused("wrong_type", f"{name!r}: NaN is not a number.")
-        return parsed

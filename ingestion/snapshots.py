@@ -1,7 +1,8 @@
 """Snapshots: immutable, validated versions of a scenario's data, named by their content."""
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingestion.assembled import AssembledTable
 from ingestion.blobs import BlobStore
-from ingestion.ingested import IngestedTable
+from ingestion.decisions import decide
 from ingestion.manifest import snapshot_id, snapshot_manifest
+from ingestion.parts import PartStore, part_of
 from ingestion.picture_intake import PictureIntake
-from ingestion.quarantine import QuarantinedRow, counted, listed, quarantine_table
-from ingestion.reports import SnapshotReport, TableReport, table_report
+from ingestion.quarantine import QUARANTINE_SCHEMA, listed
+from ingestion.reports import SnapshotReport, TableReport
 from ingestion.sources import TableSource
-from ingestion.tables import ingest_table
+from ingestion.splits import Boundaries
+from ingestion.tables import read_table
+from ingestion.views import INTERNAL, quarantine_of, viewed, write_view
 from polyloom.durable import file_digest, locked, publish_folder, read_json, replace_file, write_json
 from polyloom.errors import DataError, IntegrityError, QuarantineError
 from polyloom.progress import SILENT, Progress
@@ -25,6 +30,7 @@ MANIFEST = "manifest.json"
 POINTER = "current.json"
 QUARANTINE = "quarantine.parquet"
 REFUSED = "refused.parquet"
+PARTS = "parts"
 
 __all__ = ["Snapshot", "SnapshotReport", "TableReport", "current_snapshot", "open_snapshot", "take_snapshot"]
 
@@ -58,22 +64,39 @@ def take_snapshot(
         waiting=lambda: progress.log(f"waiting: {scenario} is being ingested by another run"),
     ):
         _sweep(folder)
-        ingested = [
-            ingest_table(
-                source,
-                targets=rare_labels.get(source.name, ()),
-                fractions=fractions,
-                seed=seed,
-                pictures=PictureIntake(
-                    blobs=blob_store, checked=blobs / "checked" / f"{scenario}.{source.name}.json", progress=progress
-                ),
+        parts = PartStore(folder / PARTS)
+        assembled: dict[str, AssembledTable] = {}
+        for source in tables:
+            intake = PictureIntake(
+                blobs=blob_store,
+                column=source.image or "",
+                checked=blobs / "checked" / f"{scenario}.{source.name}.json",
                 progress=progress,
             )
-            for source in tables
-        ]
-        _stop_when_too_many(ingested, max_share=max_share, refused=folder / REFUSED)
+            targets = rare_labels.get(source.name, ())
+            read = read_table(
+                source,
+                targets=targets,
+                parts=parts,
+                take_picture=intake.take_bytes,
+                holds=blob_store.holds,
+                progress=progress,
+            )
+            assembled[source.name] = AssembledTable.of(
+                read,
+                parts,
+                targets=targets,
+                fractions=fractions,
+                seed=seed,
+                known=_known_boundaries(folder, source.name),
+            )
+            assembled[source.name].take_pictures(intake.take)
+        decide(assembled, rare_labels=rare_labels)
+        quarantined = {name: quarantine_of(table) for name, table in assembled.items()}
+        reports = {name: _report(table, quarantined[name]) for name, table in assembled.items()}
+        _stop_when_too_many(reports, quarantined, max_share=max_share, refused=folder / REFUSED)
         blob_store.sync()
-        return _publish(folder, scenario, ingested)
+        return _publish(folder, scenario, assembled, pa.concat_tables(quarantined.values()), reports)
 
 
 def open_snapshot(folder: Path) -> "Snapshot":
@@ -101,12 +124,29 @@ class Snapshot:
     id: str
     manifest: Mapping[str, Any]
 
-    def table(self, name: str) -> pa.Table:
-        """The kept rows of a table."""
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The kept rows of a table; `columns` None means all. Raises IntegrityError for a changed file."""
+        pieces = list(self.batches(name, columns))
+        return pa.concat_tables(pieces) if pieces else self._empty(name, columns)
+
+    def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The kept rows of a table, some thousands at a time."""
+        described = self._described(name)
+        view = self._read(f"{name}.view.parquet")
+        store = PartStore(self.folder.parent / PARTS)
+        return viewed(described, view, [part_of(part) for part in described["parts"]], store, columns)
+
+    def _described(self, name: str) -> Mapping[str, Any]:
         known = self.manifest["tables"]
         if name not in known:
             raise DataError(f"the snapshot has no table {name!r}. Tables there: {', '.join(known)}.")
-        return self._read(f"{name}.parquet")
+        found: Mapping[str, Any] = known[name]
+        return found
+
+    def _empty(self, name: str, columns: Sequence[str] | None) -> pa.Table:
+        described = self._described(name)
+        names = [*described["columns"], *INTERNAL] if columns is None else list(columns)
+        return pa.table({column: pa.nulls(0) for column in names})
 
     def quarantine(self) -> pa.Table:
         """The refused rows of all tables."""
@@ -129,41 +169,73 @@ def _sweep(folder: Path) -> None:
             draft.unlink()
 
 
-def _stop_when_too_many(tables: Sequence[IngestedTable], *, max_share: float, refused: Path) -> None:
-    for table in tables:
-        share = len(table.quarantined) / len(table.rows)
-        if share <= max_share and table.kept:
+def _known_boundaries(folder: Path, table: str) -> Boundaries | None:
+    """Where earlier snapshots of the table were cut by time."""
+    pointer = folder / POINTER
+    if not pointer.exists():
+        return None
+    tables = open_snapshot(folder / str(read_json(pointer)["id"])).manifest["tables"]
+    known = tables.get(table, {}).get("boundaries")
+    return Boundaries(**known) if known else None
+
+
+def _report(table: AssembledTable, quarantined: pa.Table) -> TableReport:
+    kept = len(table.kept())
+    return TableReport(
+        rows_in=kept + quarantined.num_rows,
+        rows_kept=kept,
+        rows_quarantined=quarantined.num_rows,
+        rows_available=len(table.splits) + len(table.refused_splits),
+        reasons=dict(sorted(Counter(quarantined["reason"].to_pylist()).items())),
+        columns_ignored=table.read.columns_ignored,
+        parts=len(table.read.parts),
+        parts_reused=table.read.reused,
+    )
+
+
+def _stop_when_too_many(
+    reports: Mapping[str, TableReport], quarantined: Mapping[str, pa.Table], *, max_share: float, refused: Path
+) -> None:
+    for name, report in reports.items():
+        share = report.rows_quarantined / max(report.rows_in, 1)
+        if share <= max_share and report.rows_kept:
             continue
-        _write_refused(refused, [row for one in tables for row in one.quarantined])
-        counts = (
-            f"{len(table.quarantined)} of {len(table.rows)} rows were refused ({listed(counted(table.quarantined))})"
-        )
+        _write_refused(refused, quarantined.values())
+        counts = f"{report.rows_quarantined} of {report.rows_in} rows were refused ({listed(report.reasons)})"
         where = f"They are listed in {refused}"
         if share > max_share:
             raise QuarantineError(
-                f"data.{table.name}: {counts}, more than quarantine.max_share {max_share:g} allows. "
+                f"data.{name}: {counts}, more than quarantine.max_share {max_share:g} allows. "
                 f"{where}; repair the source, or raise quarantine.max_share."
             )
-        raise DataError(f"data.{table.name}: {counts}, so no row is left. {where}; repair the source.")
+        raise DataError(f"data.{name}: {counts}, so no row is left. {where}; repair the source.")
     refused.unlink(missing_ok=True)
 
 
-def _write_refused(path: Path, rows: Iterable[QuarantinedRow]) -> None:
+def _write_refused(path: Path, tables: Iterable[pa.Table]) -> None:
     buffer = pa.BufferOutputStream()
-    pq.write_table(quarantine_table(rows), buffer)
+    pq.write_table(pa.concat_tables(tables), buffer)
     replace_file(path, buffer.getvalue().to_pybytes())
 
 
-def _publish(folder: Path, scenario: str, tables: Sequence[IngestedTable]) -> SnapshotReport:
-    identity = snapshot_id(tables)
+def _publish(
+    folder: Path,
+    scenario: str,
+    tables: Mapping[str, AssembledTable],
+    quarantine: pa.Table,
+    reports: Mapping[str, TableReport],
+) -> SnapshotReport:
+    identity = snapshot_id(tables, quarantine, reports)
     target = folder / identity
     created = not target.exists()
-    reports = {table.name: table_report(table) for table in tables}
     if created:
         with publish_folder(target) as draft:
-            for table in tables:
-                pq.write_table(table.arrow(), draft / f"{table.name}.parquet", compression="zstd")
-            pq.write_table(quarantine_table(row for table in tables for row in table.quarantined), draft / QUARANTINE)
-            write_json(draft / MANIFEST, snapshot_manifest(identity, scenario, tables, reports, draft))
+            for name, table in tables.items():
+                write_view(table, draft / f"{name}.view.parquet")
+            pq.write_table(quarantine.cast(QUARANTINE_SCHEMA), draft / QUARANTINE)
+            extra: dict[str, dict[str, object]] = {name: {} for name in tables}
+            write_json(
+                draft / MANIFEST, snapshot_manifest(identity, scenario, tables, reports, extra=extra, draft=draft)
+            )
     write_json(folder / POINTER, {"id": identity})
     return SnapshotReport(id=identity, folder=target, created=created, tables=reports)

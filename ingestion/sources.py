@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ingestion.cleaning import Cleaning
 from ingestion.datasets import locate
+from ingestion.rules import Rules
 from polyloom.errors import RequestError
 
+Kind = Literal["table", "pictures", "sql", "conll", "idx", "boxes", "hf", "folder", "log"]
 SPLITS = ("train", "validation", "test")
 UNSPLIT = ""
 
@@ -17,13 +20,15 @@ class TableSource:
     """One table of a scenario: where its rows come from and what its columns mean.
 
     `paths` maps a split to an absolute path; the split `""` stands for one source whose rows are split by
-    their key, or by the column `split`. `columns` maps a name to number, category, labels, text or time.
-    `weight` is the column that holds the kind of an event.
+    their key, or by the column `split`. `columns` maps a name to number, category, labels, text, time or boxes.
+    `weight` is the column that holds the kind of an event. `group` keeps rows with the same value in one split,
+    `time_split` gives the newest rows to test and the next newest to validation. `mask` names the kinds of personal
+    data that are masked in texts. `options` are what a kind needs beside its path.
     """
 
     name: str
     paths: Mapping[str, Path]
-    kind: Literal["table", "pictures"] = "table"
+    kind: Kind = "table"
     key: str | None = None
     text: tuple[str, ...] = ()
     image: str | None = None
@@ -37,6 +42,12 @@ class TableSource:
     separator: str | None = None
     split: str | None = None
     sample: Mapping[str, int] = field(default_factory=dict)
+    rules: Rules | None = None
+    cleaning: Cleaning | None = None
+    group: str | None = None
+    time_split: str | None = None
+    mask: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what no source can mean."""

@@ -1,165 +1,153 @@
-"""One source through every check: read, split, sample, pictures, keys, rare labels."""
+"""One source into parts: chunks are read, checked and stored, unless they were before."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from ingestion.ingested import IngestedTable
-from ingestion.picture_intake import PictureIntake
-from ingestion.readers.choice import open_reader
+from ingestion.checking import ChunkCheck, PictureTaker
+from ingestion.parts import Part, PartStore
+from ingestion.readers.choice import chunks_of, open_reader
+from ingestion.readers.chunks import Chunk
 from ingestion.readers.folders import PATH_COLUMN
-from ingestion.refusals import Refusal, RowRefused, shown
-from ingestion.rows import KEY_DIGITS, Row, checked_row, content_hash
+from ingestion.readers.parquet import ParquetReader
 from ingestion.schema import Schema
 from ingestion.sources import TableSource
-from ingestion.splits import missing_fractions, named_split, split_of, stratified_sample
+from polyloom.durable import json_digest
 from polyloom.errors import DataError
-from polyloom.progress import Progress
+from polyloom.progress import Bar, Progress
 
-ROWS_PER_STEP = 1000
+FORMAT = 2
+THREADS = 2
+# Chunks that are read before the oldest one is done: what bounds the memory.
+AHEAD = 3
+
+Holds = Callable[[str, int], bool]
 
 
-def ingest_table(
+@dataclass(frozen=True, kw_only=True)
+class ReadTable:
+    """A source as parts. Part i is number `places[i]` of the file `paths[i]`, which stands for the split `given[i]`."""
+
+    source: TableSource
+    schema: Schema
+    parts: tuple[Part, ...]
+    paths: tuple[Path, ...]
+    given: tuple[str, ...]
+    places: tuple[int, ...]
+    columns_ignored: tuple[str, ...]
+    reused: int
+
+
+def read_table(
     source: TableSource,
     *,
     targets: Sequence[str],
-    fractions: Mapping[str, float],
-    seed: int,
-    pictures: PictureIntake,
+    parts: PartStore,
+    take_picture: PictureTaker,
+    holds: Holds,
     progress: Progress,
-) -> IngestedTable:
-    """Read a source and decide for each row whether it is kept.
+) -> ReadTable:
+    """Read a source, chunk by chunk. `targets` are the columns that a task predicts: a row must have a value there.
 
-    `targets` are the columns that a task predicts: a row must have a value there, and no category may be alone.
+    Raises DataError when a file cannot be read at all, lacks a declared column, or when there is no row.
     """
     schema = Schema.of(source, targets=targets)
-    rows, ignored = _read(source, schema, progress)
-    available = len(rows)
-    _assign_splits(rows, source, fractions=fractions, seed=seed)
-    if source.sample:
-        rows = _sampled(rows, source.sample, stratum=targets[0] if targets else None, seed=seed)
-    if source.image:
-        pictures.take([row for row in rows if row.refusal is None], column=source.image, name=source.name)
-    _finish_keys(rows, schema)
-    _refuse_rare_labels(rows, [name for name in targets if schema.kinds.get(name) == "category"])
-    return IngestedTable(name=source.name, schema=schema, rows=rows, rows_available=available, columns_ignored=ignored)
-
-
-def _read(source: TableSource, schema: Schema, progress: Progress) -> tuple[list[Row], tuple[str, ...]]:
-    rows: list[Row] = []
-    found: set[str] = set()
+    found: list[tuple[Part, Path, str, int]] = []
+    reused = 0
     with progress.stage(f"read {source.name}", total=None, unit="rows") as bar:
         for split, path in source.ordered_paths():
-            for row in _rows_of(source, schema, split=split, path=path, found=found):
-                rows.append(row)
-                if len(rows) % ROWS_PER_STEP == 0:
-                    bar.advance(ROWS_PER_STEP)
-        bar.advance(len(rows) % ROWS_PER_STEP)
-    if not rows:
+            before = len(found)
+            reader = open_reader(source, path, columns=schema.columns())
+            key_column, key_prefix = _key_column(source, split)
+            check = ChunkCheck(
+                table=source.name,
+                schema=schema,
+                key_column=key_column,
+                key_prefix=key_prefix,
+                take_picture=take_picture,
+                holds=None if isinstance(reader, ParquetReader) else holds,
+            )
+            header = reader.header()
+            if header is not None:
+                schema.check_columns(header, where=path.name, hint=_separator_hint(header))
+            chunks = chunks_of(reader, schema.kinds, path.name)
+            for place, (part, was_there) in enumerate(_parts_of(chunks, check, parts, bar)):
+                found.append((part, path, split, place))
+                reused += was_there
+            _check_columns(schema, path, found[before:])
+    if not any(part.rows + part.refused for part, *_ in found):
         where = ", ".join(str(path) for _, path in source.ordered_paths())
         raise DataError(f"data.{source.name}: {where} holds no rows. Put rows there, or take the table out.")
-    return rows, tuple(sorted(found - {*schema.columns(), PATH_COLUMN}))
+    names = {name for part, *_ in found for name in part.found}
+    return ReadTable(
+        source=source,
+        schema=schema,
+        parts=tuple(part for part, *_ in found),
+        paths=tuple(path for _, path, *_ in found),
+        given=tuple(split for *_, split, _ in found),
+        places=tuple(place for *_, place in found),
+        columns_ignored=tuple(sorted(names - {*schema.columns(), PATH_COLUMN})),
+        reused=reused,
+    )
 
 
-def _rows_of(source: TableSource, schema: Schema, *, split: str, path: Path, found: set[str]) -> Iterator[Row]:
-    reader = open_reader(source, path, columns=schema.columns())
-    header = reader.header()
-    if header is not None:
-        schema.check_columns(header, where=path.name, hint=_separator_hint(header))
-    columns = set(header or ())
-    key_column, prefix = _key_column(source, split)
-    for raw in reader.rows():
-        if header is None:
-            columns.update(raw.values)
-        yield checked_row(raw, schema, path=path, given_split=split, key_column=key_column, key_prefix=prefix)
-    if header is None and columns:
-        schema.check_columns(columns, where=path.name)
-    found |= columns
+def _parts_of(chunks: Iterator[Chunk], check: ChunkCheck, parts: PartStore, bar: Bar) -> Iterator[tuple[Part, bool]]:
+    """The parts of one path in order, and whether each was there; a few chunks are checked ahead, by threads."""
+    rules = json_digest({"format": FORMAT, "check": _described(check)})
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        waiting: list[Future[tuple[Part, bool]]] = []
+        while True:
+            ahead = islice(chunks, AHEAD - len(waiting))
+            waiting += [pool.submit(_part, chunk, check, parts, rules) for chunk in ahead]
+            if not waiting:
+                return
+            part, was_there = waiting.pop(0).result()
+            bar.advance(part.rows + part.refused)
+            yield part, was_there
+
+
+def _part(chunk: Chunk, check: ChunkCheck, parts: PartStore, rules: str) -> tuple[Part, bool]:
+    digest = hashlib.sha256(f"{rules}\0{chunk.source}\0{chunk.first}\0{chunk.digest}".encode()).hexdigest()
+    known = parts.get(digest)
+    if known is not None and _has_its_pictures(known, check, parts):
+        return known, True
+    return parts.put(digest, check.check(chunk)), False
+
+
+def _has_its_pictures(part: Part, check: ChunkCheck, parts: PartStore) -> bool:
+    image = check.schema.image
+    if check.holds is None or image is None:
+        return True
+    stored = parts.kept(part, [image, "_stored"])
+    pairs = zip(stored[image].to_pylist(), stored["_stored"].to_pylist(), strict=True)
+    return all(check.holds(sha256, size) for sha256, size in pairs if size is not None)
+
+
+def _described(check: ChunkCheck) -> list[str]:
+    schema = check.schema
+    told = [check.table, check.key_column, check.key_prefix, schema.kinds, sorted(schema.required), schema.text]
+    return [
+        repr(value) for value in (*told, schema.image, schema.content, schema.cleaning, schema.rules, schema.personal)
+    ]
+
+
+def _key_column(source: TableSource, split: str) -> tuple[str | None, str]:
+    """The column that holds the key, and what stands before it: two picture folders may hold the same paths."""
+    if source.kind != "pictures" or source.key:
+        return source.key, ""
+    return PATH_COLUMN, f"{split}/" if len(source.paths) > 1 else ""
+
+
+def _check_columns(schema: Schema, path: Path, found: Sequence[tuple[Part, Path, str, int]]) -> None:
+    names = {name for part, *_ in found for name in part.found}
+    if names:
+        schema.check_columns(names, where=path.name)
 
 
 def _separator_hint(header: frozenset[str]) -> str:
     (only, *others) = header
     looks_like = [name for name, sign in (("';'", ";"), ("a tab", "\t"), ("','", ","), ("'|'", "|")) if sign in only]
     return f" Is the separator {looks_like[0]}? Then declare `separator`." if looks_like and not others else ""
-
-
-def _key_column(source: TableSource, split: str) -> tuple[str | None, str]:
-    """The column that holds the key, and what stands before it: two picture folders may hold the same paths."""
-    if source.kind == "table" or source.key:
-        return source.key, ""
-    return PATH_COLUMN, f"{split}/" if len(source.paths) > 1 else ""
-
-
-def _assign_splits(rows: Sequence[Row], source: TableSource, *, fractions: Mapping[str, float], seed: int) -> None:
-    given = set(source.paths)
-    if source.split:
-        _read_split_column(rows, source.split)
-        given = {row.given_split for row in rows}
-    to_cut = missing_fractions(given, fractions)
-    for row in rows:
-        if row.given_split in {"", "train"}:
-            row.split = split_of(row.identity, seed=seed, fractions=to_cut)
-        else:
-            row.split = row.given_split
-
-
-def _read_split_column(rows: Sequence[Row], column: str) -> None:
-    for row in rows:
-        if row.refusal is None:
-            value = row.typed[column]
-            try:
-                row.given_split = named_split(value if isinstance(value, str) else None)
-            except RowRefused as refused:
-                row.refusal = refused.refusal
-
-
-def _sampled(rows: Sequence[Row], sample: Mapping[str, int], *, stratum: str | None, seed: int) -> list[Row]:
-    by_split: dict[str, list[int]] = defaultdict(list)
-    for position, row in enumerate(rows):
-        by_split[row.split].append(position)
-    chosen: list[int] = []
-    for split, positions in by_split.items():
-        identities = [rows[position].identity for position in positions]
-        strata = [str(rows[position].typed.get(stratum)) if stratum else "" for position in positions]
-        size = sample.get(split, len(positions))
-        chosen += [positions[place] for place in stratified_sample(identities, strata, size=size, seed=seed)]
-    return [rows[position] for position in sorted(chosen)]
-
-
-def _finish_keys(rows: Sequence[Row], schema: Schema) -> None:
-    first: dict[str, Row] = {}
-    occurrences: Counter[str] = Counter()
-    for row in rows:
-        if row.refusal is not None:
-            continue
-        if schema.image:
-            row.content_hash = content_hash(row.typed, schema.content)
-        if not row.key:
-            occurrences[row.identity] += 1
-            times = occurrences[row.identity]
-            row.key = row.identity[:KEY_DIGITS] + (f"-{times}" if times > 1 else "")
-        elif row.key in first:
-            before = first[row.key].raw
-            row.refusal = Refusal(
-                "duplicate_key", f"the key {shown(row.key)} stands in {before.source}, row {before.number} already."
-            )
-        else:
-            first[row.key] = row
-
-
-def _refuse_rare_labels(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Repeated until nothing changes: a refused row may leave another label alone."""
-    refused = True
-    while refused:
-        refused = False
-        for column in columns:
-            kept = [row for row in rows if row.refusal is None]
-            counts = Counter(row.typed[column] for row in kept)
-            for row in kept:
-                if counts[row.typed[column]] == 1:
-                    refused = True
-                    row.refusal = Refusal(
-                        "label_seen_once",
-                        f"{column!r}: {shown(row.typed[column])} is the only row with this label; "
-                        f"a label needs two rows or more to be learned and tested.",
-                    )

@@ -1,9 +1,10 @@
 """The reader that belongs to a path."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ingestion.readers.chunks import Chunk, row_chunks
 from ingestion.readers.folders import FolderReader
 from ingestion.readers.json_lines import JsonLinesReader
 from ingestion.readers.parquet import ParquetReader
@@ -31,6 +32,13 @@ def open_reader(source: TableSource, path: Path, *, columns: Sequence[str]) -> R
         return SeparatedReader(path, encoding=source.encoding, separator=source.separator or SEPARATORS[suffix])
     allowed = ", ".join(sorted({*SEPARATORS, *JSON_LINES, *PARQUET}))
     raise RequestError(f"data.{source.name}.path: {path.name!r} ends in {suffix!r}. Allowed endings: {allowed}.")
+
+
+def chunks_of(reader: Reader, kinds: Mapping[str, str], source: str) -> Iterator[Chunk]:
+    """A reader's rows by the chunk: its own where it has them. `kinds` are the declared columns."""
+    if isinstance(reader, ParquetReader | JsonLinesReader | SeparatedReader):
+        return reader.chunks(kinds)
+    return row_chunks(source, reader.rows())
 
 
 def _check_path(source: TableSource, path: Path) -> None:

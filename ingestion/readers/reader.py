@@ -1,5 +1,6 @@
 """What every reader gives: raw rows with their origin, or a refusal where a row cannot be read."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,7 +22,7 @@ class StoredPicture:
 class RawRow:
     """A row as the source has it. `number` is the line it starts on, or its position where there are no lines.
 
-    A refused row has no values; `content` is then its original text.
+    `content` is its original text where there is one; a refused row has that and no values.
     """
 
     source: str
@@ -45,3 +46,15 @@ def refused_row(source: str, number: int, refusal: Refusal, content: str) -> Raw
     """A row that cannot be read; what is not text in its content becomes `?`."""
     text = content[:CONTENT_LIMIT].encode("utf-8", errors="replace").decode()
     return RawRow(source, number, {}, refusal, text)
+
+
+def original_text(raw: RawRow) -> str:
+    """A row as its source has it, as text: the line itself, or its columns as JSON."""
+    if raw.content:
+        return raw.content
+    text = json.dumps(raw.values, ensure_ascii=False, default=_described)
+    return text.encode("utf-8", errors="replace").decode()
+
+
+def _described(value: object) -> str:
+    return f"<picture of {value.size} bytes>" if isinstance(value, StoredPicture) else str(value)

@@ -1,13 +1,16 @@
 """CSV and TSV: quoted fields may hold separators and line ends; a row is known by the line it starts on."""
 
 import csv
+import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from ingestion.readers.chunks import CHUNK_BYTES, Chunk, RowChunk, bytes_digest, row_chunks
 from ingestion.readers.encodings import checked_codec, encoding_refusal, not_in_encoding
 from ingestion.readers.reader import RawRow, refused_row
+from ingestion.readers.separated_chunk import SeparatedChunk, plain_records
 from ingestion.refusals import Refusal
 from polyloom.errors import DataError, RequestError
 
@@ -42,6 +45,65 @@ class SeparatedReader:
                     f"{self._path.name} cannot be read as {self._encoding} after line {lines.number}: {error.reason}. "
                     f"Declare the file's own encoding in the scenario."
                 ) from error
+
+    def chunks(self, kinds: Mapping[str, str]) -> Iterator[Chunk]:
+        """The rows by the chunk; `kinds` are the declared columns."""
+        with self._path.open("rb") as stream:
+            line = stream.readline()
+        plain_header = self._codec == "utf-8-sig" and line.count(b'"') % 2 == 0 and b"\r" not in line.rstrip(b"\r\n")
+        if not plain_header:
+            yield from row_chunks(self._path.name, self.rows())
+            return
+        with self._open() as stream_of_text:
+            names = self._names(_Lines(stream_of_text))
+        yield from self._chunks_after(len(line), names, kinds)
+
+    def _chunks_after(self, position: int, names: list[str], kinds: Mapping[str, str]) -> Iterator[Chunk]:
+        """Chunks from a position at the start of the second line on; where quotes do not pair, rows one by one."""
+        first = 2
+        with self._path.open("rb") as stream:
+            while True:
+                stream.seek(position)
+                content = stream.read(CHUNK_BYTES)
+                if not content:
+                    return
+                records = plain_records(content, self._separator, ends=len(content) < CHUNK_BYTES)
+                if records is not None:
+                    content = content[: records.length]
+                    position += len(content)
+                    yield SeparatedChunk(
+                        self._path.name, bytes_digest(content), content, first, records, names, kinds, self._separator,
+                        self.rows_in,
+                    )  # fmt: skip
+                    first += content.count(b"\n")
+                    continue
+                stream.seek(position)
+                rows, lines, length = self._one_by_one(stream, first, names, at_least=CHUNK_BYTES)
+                stream.seek(position)
+                yield RowChunk(self._path.name, bytes_digest(stream.read(length)), rows)
+                position += length
+                first += lines
+
+    def _one_by_one(
+        self, stream: io.BufferedReader, first: int, names: list[str], *, at_least: int
+    ) -> tuple[list[RawRow], int, int]:
+        """Rows, lines and bytes from here to the first sound record end after `at_least` bytes, or the file's end."""
+        text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+        lines = _Lines(text, before=first - 1)
+        rows: list[RawRow] = []
+        try:
+            for row in self._records(lines, names):
+                rows.append(row)
+                if lines.length >= at_least and lines.is_between_sound_records():
+                    break
+        finally:
+            text.detach()
+        return rows, lines.number - first + 1, lines.length
+
+    def rows_in(self, content: bytes, first: int, names: list[str]) -> Iterator[RawRow]:
+        """The rows of a part of the file that starts with line `first` and ends with a record."""
+        text = io.StringIO(content.decode("utf-8", "surrogateescape"), newline="")
+        yield from self._records(_Lines(text, before=first - 1), names)
 
     def _open(self) -> TextIO:
         return self._path.open(encoding=self._codec, errors="surrogateescape", newline="")
@@ -104,12 +166,13 @@ def _quoting_refusal(error: csv.Error) -> Refusal:
 class _Lines:
     """The lines of a file, counted, with the lines of the current record at hand."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, before: int = 0) -> None:
         self._stream = stream
         self._returned: deque[str] = deque()
         self._suspect_until = 0
-        self.number = 0
-        self.first = 1
+        self.number = before
+        self.length = 0
+        self.first = before + 1
         self.taken: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
@@ -118,6 +181,7 @@ class _Lines:
     def __next__(self) -> str:
         line = self._returned.popleft() if self._returned else next(self._stream)
         self.number += 1
+        self.length += _length(line)
         self.taken.append(line)
         return line
 
@@ -132,8 +196,18 @@ class _Lines:
         rest = self.taken[1:]
         self._returned.extendleft(reversed(rest))
         self.number -= len(rest)
+        self.length -= sum(map(_length, rest))
         del self.taken[1:]
+
+    def is_between_sound_records(self) -> bool:
+        """Whether nothing of an earlier, broken record is left to be read again."""
+        return not self._returned and self.number > self._suspect_until
 
     def is_tail_of_a_broken_row(self) -> bool:
         """Whether this record follows a broken one closely and its quotes do not pair."""
         return self.number <= self._suspect_until and sum(line.count('"') for line in self.taken) % 2 == 1
+
+
+def _length(line: str) -> int:
+    """Bytes of a line in UTF-8."""
+    return len(line) if line.isascii() else len(line.encode("utf-8", "surrogateescape"))

@@ -9,12 +9,9 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.blobs import BlobStore
-from ingestion.picture_intake import PictureIntake
-from ingestion.quarantine import quarantine_table
+from ingestion.snapshots import open_snapshot, take_snapshot
 from ingestion.sources import TableSource
-from ingestion.tables import ingest_table
-from polyloom.progress import SILENT
+from polyloom.errors import DataError
 
 NASTY = st.sampled_from(["", "a", "b", "7", "NaN", "中", '"', ",", "\n", "\r", "\0", "\ud800", "1e999", "null", " "])
 VALUE = st.one_of(
@@ -30,14 +27,22 @@ def conserve(path: Path, *, rows: int | None = None, key: str | None = None, sam
     source = TableSource(
         name="t", paths={"": path}, key=key, text=("text",), columns=KINDS, sample={"train": sample} if sample else {}
     )
-    intake = PictureIntake(blobs=BlobStore(path.parent), checked=path.parent / "checked.json", progress=SILENT)
-    ingested = ingest_table(
-        source, targets=["label"], fractions={"validation": 0.2, "test": 0.2}, seed=1, pictures=intake, progress=SILENT
-    )
-    kept, refused = ingested.arrow(), quarantine_table(ingested.quarantined)
-    assert len(ingested.rows) == kept.num_rows + refused.num_rows
-    assert rows is None or ingested.rows_available == rows
-    assert rows is None or sample or len(ingested.rows) == rows
+    try:
+        report = take_snapshot(
+            scenario="toy", tables=[source], store=path.parent / "snapshots", blobs=path.parent / "blobs", max_share=1.0,
+            fractions={"validation": 0.2, "test": 0.2}, seed=1, rare_labels={"t": ["label"]},
+        )  # fmt: skip
+    except DataError as nothing_kept:
+        assert "so no row is left" in str(nothing_kept)
+        refused = pq.read_table(path.parent / "snapshots" / "toy" / "refused.parquet")
+        assert rows is None or sample or refused.num_rows == rows
+        return
+    snapshot = open_snapshot(report.folder)
+    kept, refused = snapshot.table("t"), snapshot.quarantine()
+    table = report.tables["t"]
+    assert (table.rows_in, table.rows_kept) == (kept.num_rows + refused.num_rows, kept.num_rows)
+    assert rows is None or table.rows_available == rows
+    assert rows is None or sample or table.rows_in == rows
     keys = kept.column("_key").to_pylist()
     assert len(set(keys)) == len(keys)
     lines = [*kept.column("_row").to_pylist(), *refused.column("row").to_pylist()]

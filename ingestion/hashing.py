@@ -1,0 +1,78 @@
+"""What a row is, in bytes: the hash of its content, and the number that its split and its place in a sample rest on."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+HASH_BYTES = 16
+HASH_TYPE = pa.binary(HASH_BYTES)
+KEY_DIGITS = 24
+# Cleaned texts hold no control characters, so these cannot be mistaken for content.
+BETWEEN_COLUMNS, AFTER_NAME, BETWEEN_LABELS = "\x1e", "\x1f", "\x1d"
+HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+
+
+def content_hashes(table: pa.Table, columns: Iterable[str]) -> pa.Array:
+    """The first 16 bytes of a SHA-256 over each row's values.
+
+    Missing ones do not count, so that a new empty column changes nothing.
+    """
+    parts = [_named(name, table[name].combine_chunks()) for name in columns]
+    if not parts:
+        return pa.array([hashlib.sha256(b"").digest()[:HASH_BYTES]] * table.num_rows, HASH_TYPE)
+    # A join of one column alone would leave the nulls out.
+    joined = pc.binary_join_element_wise(*parts, "", BETWEEN_COLUMNS, null_handling="skip")
+    return pa.array([digest[:HASH_BYTES] for digest in _digests(joined)], HASH_TYPE)
+
+
+def with_picture(content: bytes, sha256: str) -> bytes:
+    """The hash of a row with its picture."""
+    return hashlib.sha256(content + bytes.fromhex(sha256)).digest()[:HASH_BYTES]
+
+
+def identities(texts: pa.Array) -> np.ndarray:
+    """The first 8 bytes of the SHA-256 of each text, uint64; of a null, of nothing."""
+    digests = b"".join(digest[:8] for digest in _digests(pc.fill_null(texts, "")))
+    return np.frombuffer(digests, ">u8").astype(np.uint64)
+
+
+def hash_identities(hashes: pa.Array) -> np.ndarray:
+    """The first 8 bytes of content hashes, uint64."""
+    return np.ascontiguousarray(hash_bytes(hashes)[:, :8]).view(">u8").ravel().astype(np.uint64)
+
+
+def hash_bytes(hashes: pa.Array) -> np.ndarray:
+    """Content hashes as uint8 [rows, 16]."""
+    data = np.frombuffer(hashes.buffers()[1] or b"", np.uint8)
+    start = hashes.offset * HASH_BYTES
+    return data[start : start + len(hashes) * HASH_BYTES].reshape(-1, HASH_BYTES)
+
+
+def key_texts(hashes: np.ndarray) -> np.ndarray:
+    """The keys of rows that declare none: the first 24 hex digits of their hashes uint8 [rows, 16]."""
+    taken = hashes[:, : KEY_DIGITS // 2]
+    digits = np.stack([HEX[taken >> 4], HEX[taken & 15]], axis=2).reshape(len(taken), KEY_DIGITS)
+    return np.ascontiguousarray(digits).view(f"S{KEY_DIGITS}").ravel()
+
+
+def _named(name: str, column: pa.Array) -> pa.Array:
+    if pa.types.is_list(column.type):
+        column = pc.binary_join(column, BETWEEN_LABELS)
+    elif pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64()).cast(pa.string())
+    elif not pa.types.is_string(column.type):
+        column = column.cast(pa.string())
+    return pc.binary_join_element_wise(name, column, AFTER_NAME)
+
+
+def _digests(texts: pa.Array) -> Iterator[bytes]:
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].tolist()
+    content = memoryview(data) if data else memoryview(b"")
+    sha256 = hashlib.sha256
+    for start, end in pairwise(ends):
+        yield sha256(content[start:end]).digest()
