@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flows import settings
-from flows.scenario_file import find_scenario, read_yaml
+from flows.scenario_name import scenario_name
 from modalities.preparation.pictures import PicturePreparation
-from polyloom.errors import RequestError, ScenarioError
+from polyloom.errors import RequestError
 from polyloom.home import home
 from releases.registry import Registered, Registry
 from releases.runtime import Runtime
@@ -26,16 +26,6 @@ def resolve(given: str) -> Registered:
     name, _, alias = given.partition("@")
     store = Registry(os.environ["MLFLOW_TRACKING_URI"], home() / "ledger")
     return store.resolve(scenario_name(name), alias or "champion")
-
-
-def scenario_name(given: str) -> str:
-    """A scenario's name, also where its file was given."""
-    if not given.endswith((".yaml", ".yml")):
-        return given
-    try:
-        return str(read_yaml(find_scenario(given)).get("name", given))
-    except ScenarioError as error:
-        raise RequestError(f"{error} Give a scenario's name, or its file.") from error
 
 
 def picture_bytes(path: Path | None) -> bytes | None:

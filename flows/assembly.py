@@ -1,12 +1,39 @@
 """The one table from the scenario to components: what is declared here, built with flat arguments there."""
 
+import os
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.scenario_checks import modality_columns, task_rows
-from flows.spec import Category, Characters, Data, Image, Modality, Number, Rows, Scenario, Table, Text
-from ingestion.sources import TableSource, resolve_paths
+from flows.source_checks import column_kinds
+from flows.spec import (
+    Boxes,
+    Category,
+    Characters,
+    Checks,
+    Conll,
+    Data,
+    DataScenario,
+    Idx,
+    Image,
+    Modality,
+    Number,
+    Records,
+    Rows,
+    Scenario,
+    Split,
+    Sql,
+    Table,
+    Text,
+    WatchedFolder,
+)
+from ingestion.cleaning import Cleaning
+from ingestion.rules import ColumnRule, Rules
+from ingestion.sources import UNSPLIT, TableSource, resolve_paths
+from ingestion.values import as_category, as_time
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.characters import CharacterPreparation
 from modalities.preparation.numbers import NumberPreparation
@@ -22,7 +49,7 @@ if TYPE_CHECKING:
 SCALES = {"number": 1.0, "category": 1.0, "characters": 8.0}
 
 
-def table_sources(scenario: Scenario, *, beside: Path) -> list[TableSource]:
+def table_sources(scenario: DataScenario, *, beside: Path) -> list[TableSource]:
     """What ingestion is to read; paths are looked up beside the scenario file, then among the data sets."""
     return [
         table_source(name, data, beside=beside, targets=targets(scenario, name)) for name, data in scenario.data.items()
@@ -31,51 +58,130 @@ def table_sources(scenario: Scenario, *, beside: Path) -> list[TableSource]:
 
 def table_source(name: str, data: Data, *, beside: Path, targets: Sequence[str]) -> TableSource:
     """One source; what a task predicts must be there."""
-    events = (
-        {
-            "key": data.key,
-            "encoding": data.encoding,
-            "separator": data.separator,
-            "user": data.user,
-            "item": data.item,
-            "time": data.time,
-            "weight": data.event,
-        }
-        if isinstance(data, Table)
-        else {}
-    )
+    records = data if isinstance(data, Records) else Records()
+    encoded = data if isinstance(data, Table | Conll | WatchedFolder) else None
     return TableSource(
         name=name,
         kind=data.kind,
         paths=source_paths(name, data, beside=beside),
+        key=records.key,
         text=data.text,
         image=data.image,
         columns=data.columns,
         required=tuple(dict.fromkeys([*data.required, *targets])),
+        user=records.user,
+        item=records.item,
+        time=records.time,
+        weight=records.event,
+        encoding=encoded.encoding if encoded else "utf-8",
+        separator=encoded.separator if encoded else None,
         split=data.split,
-        sample=data.sample,  # type: ignore[arg-type]
-        **events,  # type: ignore[arg-type]
+        sample={str(split): rows for split, rows in data.sample.items()},
+        rules=source_rules(data),
+        cleaning=Cleaning(
+            normalise=data.clean.normalise,
+            control=data.clean.control,
+            max_characters=data.clean.max_characters,
+        ),
+        group=data.group,
+        time_split=data.time_split,
+        mask=data.personal.mask,
+        options=source_options(name, data, beside=beside),
     )
 
 
 def source_paths(name: str, data: Data, *, beside: Path) -> dict[str, Path]:
-    """Where a source's files are, by split. Raises RequestError that names the source."""
-    given = data.path if isinstance(data.path, str) else {str(split): path for split, path in data.path.items()}
+    """Where a source's files are, by split; those of a database lie beside the scenario, if anywhere.
+
+    Raises RequestError that names the source.
+    """
+    return {UNSPLIT: beside.absolute()} if isinstance(data, Sql) else located(f"data.{name}", data.path, beside=beside)
+
+
+def located(place: str, given: str | Mapping[Split, str], *, beside: Path) -> dict[str, Path]:
+    """Absolute paths by split. Raises RequestError that names the place in the scenario."""
+    paths = given if isinstance(given, str) else {str(split): path for split, path in given.items()}
     try:
-        return resolve_paths(given, beside=beside)
+        return resolve_paths(paths, beside=beside)
     except RequestError as error:
-        raise RequestError(f"data.{name}.{error}") from error
+        raise RequestError(f"{place}.{error}") from error
 
 
-def targets(scenario: Scenario, table: str) -> list[str]:
+def source_options(name: str, data: Data, *, beside: Path) -> dict[str, object]:
+    """What a kind of source needs beyond its path, all of it plain JSON. Raises RequestError that names the source."""
+    if isinstance(data, Sql):
+        return {"url": with_environment(f"data.{name}.url", data.url), "query": data.query, "table": data.table}
+    if isinstance(data, Conll):
+        return {"fields": list(data.fields), "comment": data.comment}
+    if isinstance(data, Idx):
+        labels = located(f"data.{name}.labels", data.labels, beside=beside) if data.labels else {}
+        return {"labels": {split: str(path) for split, path in labels.items()}}
+    if isinstance(data, Boxes):
+        beside_it = {"images": data.images, "classes": data.classes}
+        found = {
+            word: str(located(f"data.{name}.{word}", given, beside=beside)[UNSPLIT])
+            for word, given in beside_it.items()
+            if given
+        }
+        return {"layout": data.layout, "images": None, "classes": None, **found}
+    if isinstance(data, WatchedFolder):
+        return {"pattern": data.pattern}
+    return {}
+
+
+def source_rules(data: Rows) -> Rules | None:
+    """The declared checks, or None where there are none."""
+    if not data.checks and not data.order:
+        return None
+    kinds = column_kinds(data)
+    return Rules(
+        columns={column: column_rule(checks, kind=kinds[column]) for column, checks in data.checks.items()},
+        order=data.order,
+    )
+
+
+def column_rule(checks: Checks, *, kind: str) -> ColumnRule:
+    """One column's checks, with values as ingestion keeps them."""
+    return ColumnRule(
+        minimum=bound(checks.minimum),
+        maximum=bound(checks.maximum),
+        pattern=checks.pattern,
+        allowed=None if checks.allowed is None else tuple(kept_value(value, kind=kind) for value in checks.allowed),
+        unique=checks.unique,
+        references=checks.references,
+    )
+
+
+def bound(value: float | datetime | None) -> float | None:
+    """An end of a range; a time in microseconds since 1970."""
+    return as_time(value) if isinstance(value, datetime) else value
+
+
+def kept_value(value: str | float, *, kind: str) -> str | float:
+    """A value as a column of this kind holds it; YAML reads an unquoted 1 or true as something else than text."""
+    return float(value) if kind == "number" else as_category(value) or ""
+
+
+def with_environment(place: str, text: str) -> str:
+    """A text in which each `${NAME}` is replaced. Raises RequestError for a variable that is not set."""
+    for variable in re.findall(r"\$\{(\w+)\}", text):
+        if variable not in os.environ:
+            raise RequestError(f"{place}: the environment variable {variable} is not set. Set it, then try again.")
+        text = text.replace(f"${{{variable}}}", os.environ[variable])
+    return text
+
+
+def targets(scenario: DataScenario, table: str) -> list[str]:
     """The columns of a table that tasks predict."""
-    if table != task_rows(scenario):
+    if not isinstance(scenario, Scenario) or table != task_rows(scenario):
         return []
     return list(dict.fromkeys(task.target for task in scenario.tasks.values()))
 
 
-def rare_labels(scenario: Scenario) -> dict[str, list[str]]:
+def rare_labels(scenario: DataScenario) -> dict[str, list[str]]:
     """Columns in which a class of a single row can be neither learned nor judged."""
+    if not isinstance(scenario, Scenario):
+        return {}
     table = task_rows(scenario)
     kinds = scenario.data[table].columns
     return {table: [column for column in targets(scenario, table) if kinds[column] == "category"]}

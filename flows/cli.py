@@ -1,14 +1,15 @@
 """The command `polyloom`. Heavy imports are late: `--help` answers at once."""
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from flows.cli_errors import Guarded
+from flows.cli_ingestion import COMMANDS
+from flows.cli_output import emit, table
 from polyloom.version import VERSION
 
 SCENARIO = click.argument("scenario")
@@ -209,20 +210,17 @@ def history(scenario: str, at: Any, *, as_json: bool) -> None:
 
 @main.command()
 @SCENARIO
+@click.option("--flow", type=click.Choice(["train", "ingest"]), default="train", show_default=True, help="Which flow.")
+@click.option("--schedule", metavar="CRON", help="When it runs, such as '0 3 * * *', instead of monitor.schedule.")
 @AS_JSON
-def deploy(scenario: str, *, as_json: bool) -> None:
-    """Register the scenario's flow with its schedule on the Prefect server that is up."""
-    from flows.deployments import deploy as deploy_flow
-    from flows.scenario_file import load_scenario
+def deploy(scenario: str, flow: str, schedule: str | None, *, as_json: bool) -> None:
+    """Register a flow of the scenario with its schedule on the Prefect server that is up."""
+    from flows.deployments import deploy_scenario
 
-    loaded = load_scenario(scenario)
-    monitor = loaded.scenario.monitor
-    reference = deploy_flow(
-        scenario_path=loaded.path, name=loaded.scenario.name, schedule=monitor.schedule, timezone=monitor.timezone
-    )
-    facts = {"id": reference.id, "name": reference.name, "url": reference.url, "schedule": monitor.schedule}
-    when = f"runs on {monitor.schedule!r}" if monitor.schedule else "has no schedule (monitor.schedule)"
-    emit(facts) if as_json else click.echo(f"{reference.name} {when}. See {reference.url}")
+    facts = deploy_scenario(scenario, flow=flow, schedule=schedule)
+    when = f"runs on {facts['schedule']!r}" if facts["schedule"] else "has no schedule (monitor.schedule)"
+    event = f" and when {facts['event']!r} is emitted for {facts['resource']!r}" if facts["event"] else ""
+    emit(facts) if as_json else click.echo(f"{facts['name']} {when}{event}. See {facts['url']}")
 
 
 SERVICES = click.argument("services", nargs=-1)
@@ -289,6 +287,10 @@ def doctor(models: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
+for command in COMMANDS:
+    main.add_command(command)
+
+
 @main.command(hidden=True)
 def demo() -> None:
     """Run the demo scenarios to released champions; `make demo` calls this."""
@@ -296,18 +298,6 @@ def demo() -> None:
     from flows.demo import run_demo
 
     run_demo(progress=console_progress())
-
-
-def emit(value: Any) -> None:
-    """One JSON value on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
-def table(rows: Sequence[Mapping[str, object]], *, title: str, columns: Sequence[str]) -> None:
-    """A table on stdout."""
-    from flows.console import summary_table
-
-    summary_table(rows, title=title, columns=columns)
 
 
 def service_table(states: Sequence[Any]) -> None:

@@ -20,11 +20,14 @@ from polyloom.home import home
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
+    from prefect.events import DeploymentTriggerTypes, TriggerTypes
     from prefect.flows import Flow
     from prefect.schedules import Schedule
 
-ENTRYPOINT = "flows.train.train"
+ENTRYPOINTS = {"train": "flows.train.train", "ingest": "flows.ingestion_flow.ingest"}
+ENTRYPOINT = ENTRYPOINTS["train"]
 POOL = "polyloom"
+SOURCE_CHANGED = "polyloom.source.changed"
 # What a run started by a worker must know, whatever shell the worker was started from.
 HANDED_ON = ("POLYLOOM_DATA", "HF_HOME", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
@@ -50,6 +53,34 @@ class FlowRunView:
     deployment: str | None
 
 
+def deploy_scenario(given: str, *, flow: str = "train", schedule: str | None = None) -> dict[str, str | None]:
+    """Register a flow of a scenario; returns what the command line shows.
+
+    The flow `ingest` also runs when `SOURCE_CHANGED` is emitted for the scenario's resource, by whoever fills a source.
+    """
+    from flows.scenario_file import load_data_scenario, load_scenario
+
+    loaded = load_scenario(given) if flow == "train" else load_data_scenario(given)
+    name, monitor = loaded.scenario.name, loaded.scenario.monitor
+    schedule = schedule or monitor.schedule
+    resource = source_resource(name) if flow == "ingest" else None
+    reference = deploy(
+        scenario_path=loaded.path,
+        name=name,
+        schedule=schedule,
+        timezone=monitor.timezone,
+        entrypoint=ENTRYPOINTS[flow],
+        resource=resource,
+    )
+    facts = {"id": reference.id, "name": reference.name, "url": reference.url, "schedule": schedule}
+    return {**facts, "event": SOURCE_CHANGED if resource else None, "resource": resource}
+
+
+def source_resource(scenario: str) -> str:
+    """What an event is about that says that a source of the scenario has changed."""
+    return f"polyloom.scenario.{scenario}"
+
+
 def deploy(
     *,
     scenario_path: Path,
@@ -60,16 +91,19 @@ def deploy(
     entrypoint: str = ENTRYPOINT,
     parameters: Mapping[str, object] | None = None,
     interval_seconds: float | None = None,
+    resource: str | None = None,
 ) -> DeploymentRef:
     """Register the flow for a scenario with its cron schedule; a second call replaces the first one's schedule.
 
     The flow gets `scenario`, the absolute path, and `parameters`. One run at a time: a run that falls due while
-    another one goes on is cancelled, so that none pile up.
+    another one goes on is cancelled, so that none pile up. With a `resource` the flow also runs when `SOURCE_CHANGED`
+    is emitted for it; such a run waits for the one before, since it may have read the source too early.
     """
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.deployments.runner import RunnerDeployment
 
     flow = _flow(entrypoint)
+    busy = ConcurrencyLimitStrategy.ENQUEUE if resource else ConcurrencyLimitStrategy.CANCEL_NEW
     timing = _schedule(schedule, timezone=timezone, interval_seconds=interval_seconds)
     with _client() as client:
         _ensure_pool(client, pool)
@@ -77,7 +111,8 @@ def deploy(
         entrypoint,
         name,
         schedules=[timing] if timing else [],
-        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=busy),
+        triggers=_triggers(resource, name=f"{flow.name}/{name}"),
         parameters={"scenario": str(scenario_path.resolve()), **(parameters or {})},
         tags=["polyloom", name],
         work_pool_name=pool,
@@ -165,6 +200,15 @@ def _schedule(cron: str | None, *, timezone: str, interval_seconds: float | None
             f"monitor.schedule: {cron!r} in {timezone!r} is not a cron schedule ({error}). "
             "It has five fields, as in '0 3 * * *'."
         ) from error
+
+
+def _triggers(resource: str | None, *, name: str) -> list["DeploymentTriggerTypes | TriggerTypes"]:
+    from prefect.events import DeploymentEventTrigger
+
+    if resource is None:
+        return []
+    about = {"prefect.resource.id": resource}
+    return [DeploymentEventTrigger(name=f"{name} on change", expect={SOURCE_CHANGED}, match=about)]
 
 
 def _ensure_pool(client: "SyncPrefectClient", pool: str) -> None:

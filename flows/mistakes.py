@@ -31,8 +31,13 @@ WANTED = {
     "greater_than": "is too small; it must be more than {gt}",
     "less_than_equal": "is too large; at most {le} is allowed",
     "less_than": "is too large; it must be less than {lt}",
+    "too_short": "is empty; name at least one",
+    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false",
     "string_pattern_mismatch": "is not a name: small letters, digits and '_', a letter first",
 }
+
+KEYS_OF_SEVERAL_FORMS = {"path": 3, "labels": 3, "checks": 5}
 
 
 def explained(error: ValidationError) -> list[str]:
@@ -70,6 +75,10 @@ def wrong_value(where: Sequence[str], mistake: Mapping[str, Any]) -> str:
     kind, given, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
     if where[-1:] == ("path",):
         return f"{shown(given)} is no path. Give one path, or one a split: {{train: a.csv, test: b.csv}}."
+    if where[2:3] == ("checks",) and where[-1] in {"min", "max"}:
+        return f"{shown(given)} is neither a number nor a time such as 2026-01-31T12:00:00Z."
+    if where[2:3] == ("checks",) and where[-1] == "allowed" and kind != "too_short":
+        return f"{shown(given)} cannot be an allowed value here. Write a list of texts or numbers, such as [red, blue]."
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context["expected"]))
         return f"{shown(given)} is not known.{suggestion(str(given), allowed)} Allowed: {', '.join(allowed)}."
@@ -82,7 +91,7 @@ def wrong_value(where: Sequence[str], mistake: Mapping[str, Any]) -> str:
 
 def inside(location: Sequence[object]) -> str:
     """What may stand in a section that is none yet."""
-    if location[0] in {"data", "modalities"}:
+    if location[0] in {"data", "modalities"} and len(location) <= 3:
         return f" {EXAMPLES[str(location[0])]} shows one."
     return f" Allowed keys: {', '.join(allowed_keys((*location, '')))}."
 
@@ -109,8 +118,9 @@ def place(location: Sequence[object]) -> tuple[str, ...]:
     parts = [str(part) for part in location]
     if parts[0] in {"data", "modalities"} and len(parts) > 2:
         del parts[2]
-    if "path" in parts[:-1]:
-        return tuple(parts[: parts.index("path") + 1])
+    if parts[0] == "data" and len(parts) > 2:
+        # What follows is which kind of value was tried: a key of several forms is one place.
+        parts = parts[: KEYS_OF_SEVERAL_FORMS.get(parts[2], len(parts))]
     return tuple(part for part in parts if part != "[key]")
 
 
@@ -121,7 +131,7 @@ def meant(where: Sequence[str], mistake: Mapping[str, Any]) -> str:
 
 def allowed_keys(location: Sequence[object]) -> list[str]:
     """The keys of the section in which a location lies."""
-    return sorted(section(location).model_fields)
+    return sorted(field.alias or name for name, field in section(location).model_fields.items())
 
 
 def section(location: Sequence[object]) -> type[BaseModel]:
@@ -129,7 +139,11 @@ def section(location: Sequence[object]) -> type[BaseModel]:
     if len(location) == 1:
         return Scenario
     models = list(models_in(Scenario.model_fields[str(location[0])].annotation))
-    return next(model for model in models if len(models) == 1 or location[2] in kinds_of(model))
+    model = next(model for model in models if len(models) == 1 or location[2] in kinds_of(model))
+    for part in location[3:-1]:
+        field = model.model_fields.get(str(part))
+        model = next(models_in(field.annotation), model) if field else model
+    return model
 
 
 def kinds_of(model: type[BaseModel]) -> tuple[object, ...]:

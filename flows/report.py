@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from flows import settings
-from flows.asking import scenario_name
 from flows.console import summary_table
 from flows.scenario_file import read_yaml, shipped_scenarios
+from flows.scenario_name import scenario_name
 from flows.unchanged import champion_version
 from polyloom.home import home
 from releases.registry import Registry

@@ -1,10 +1,11 @@
 """What must hold between the sections of a scenario: every name that is used is there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from zoneinfo import available_timezones
 
 from flows.cron_expression import cron_mistake
-from flows.spec import Category, Characters, Image, Number, Rows, Scenario, Table, Text
+from flows.source_checks import source_problems, unknown
+from flows.spec import Category, Characters, DataScenario, Image, Number, Rows, Scenario, Text
 from heads.metrics import SCORERS
 from polyloom.errors import suggestion
 
@@ -14,19 +15,26 @@ AnyModality = Image | Text | Characters | Number | Category
 def problems(scenario: Scenario) -> list[str]:
     """One sentence for each name that leads nowhere; empty when the scenario holds together."""
     if not scenario.data:
-        return ["data: empty. Name at least one source of rows."]
+        return data_problems(scenario)
     if not scenario.modalities or not scenario.tasks:
         return ["modalities, tasks: there must be at least one of each."]
     if task_rows(scenario) not in scenario.data:
         return [ambiguous_rows(scenario)]
     return [
-        *table_problems(scenario),
+        *data_problems(scenario),
         *modality_problems(scenario),
         *task_problems(scenario),
         *index_problems(scenario),
         *gate_problems(scenario),
-        *schedule_problems(scenario),
     ]
+
+
+def data_problems(scenario: DataScenario) -> list[str]:
+    """The problems of the data alone, and of its schedule."""
+    if not scenario.data:
+        return ["data: empty. Name at least one source of rows."]
+    sources = [line for name in scenario.data for line in source_problems(name, scenario.data)]
+    return [*sources, *schedule_problems(scenario)]
 
 
 def task_rows(scenario: Scenario) -> str:
@@ -60,19 +68,6 @@ def ambiguous_rows(scenario: Scenario) -> str:
         f"rows: missing, and the targets ({targets}) do not tell which of {', '.join(scenario.data)} the tasks learn "
         f"from. Write for example `rows: {next(iter(scenario.data))}`."
     )
-
-
-def table_problems(scenario: Scenario) -> Iterator[str]:
-    """Sources that name columns in two roles, or required ones that are not declared."""
-    for name, given in scenario.data.items():
-        for column in given.required:
-            if column not in given.column_names():
-                yield unknown(f"data.{name}.required", column, given.column_names())
-        twice = set(given.text) & set(given.columns)
-        if twice:
-            yield f"data.{name}: {sorted(twice)} stand both in text and in columns; one is enough."
-        if isinstance(given, Table) and given.split and isinstance(given.path, dict):
-            yield f"data.{name}.split: the files already say which rows are for training; leave it out."
 
 
 def modality_problems(scenario: Scenario) -> Iterator[str]:
@@ -143,7 +138,7 @@ def gate_problems(scenario: Scenario) -> Iterator[str]:
         yield unknown("gate.metric", metric, SCORERS)
 
 
-def schedule_problems(scenario: Scenario) -> Iterator[str]:
+def schedule_problems(scenario: DataScenario) -> Iterator[str]:
     """A schedule that no clock could follow."""
     monitor = scenario.monitor
     if monitor.schedule is not None:
@@ -153,9 +148,3 @@ def schedule_problems(scenario: Scenario) -> Iterator[str]:
     if monitor.timezone not in available_timezones():
         near = suggestion(monitor.timezone, available_timezones())
         yield f"monitor.timezone: {monitor.timezone!r} is not a time zone, such as 'Europe/Berlin' or 'UTC'.{near}"
-
-
-def unknown(place: str, word: str, known: Iterable[str]) -> str:
-    """A name that leads nowhere, with the nearest one that does not."""
-    names = sorted(known)
-    return f"{place}: {word!r} is not there.{suggestion(word, names)} There is {', '.join(names) or 'nothing'}."

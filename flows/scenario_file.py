@@ -1,26 +1,35 @@
 """Reading a scenario: from a path or a shipped name, with overrides, every mistake named by its path in the file."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from flows.mistakes import explained
-from flows.scenario_checks import problems
-from flows.spec import Scenario
+from flows.scenario_checks import data_problems, problems
+from flows.spec import DataScenario, Scenario
 from polyloom.errors import ScenarioError, suggestion
+
+Model = TypeVar("Model", bound=DataScenario)
 
 
 @dataclass(frozen=True)
-class LoadedScenario:
+class LoadedData:
+    """The data of a valid scenario, and the file that it came from."""
+
+    scenario: DataScenario
+    path: Path
+
+
+@dataclass(frozen=True)
+class LoadedScenario(LoadedData):
     """A valid scenario and the file that it came from."""
 
     scenario: Scenario
-    path: Path
 
 
 def load_scenario(given: str, *, overrides: Sequence[str] = ()) -> LoadedScenario:
@@ -29,15 +38,36 @@ def load_scenario(given: str, *, overrides: Sequence[str] = ()) -> LoadedScenari
     Raises ScenarioError that lists every mistake, each with its path in the file.
     """
     path = find_scenario(given)
+    return whole_scenario(path, with_overrides(read_yaml(path), overrides))
+
+
+def load_data_scenario(given: str, *, overrides: Sequence[str] = ()) -> LoadedData:
+    """As `load_scenario`, but a file that says nothing about models may also hold its data alone.
+
+    Raises ScenarioError that lists every mistake, each with its path in the file.
+    """
+    path = find_scenario(given)
     raw = with_overrides(read_yaml(path), overrides)
+    if raw.keys() & (Scenario.model_fields.keys() - DataScenario.model_fields.keys()):
+        return whole_scenario(path, raw)
+    scenario = validated(DataScenario, path, raw)
+    refuse(path, data_problems(scenario))
+    return LoadedData(scenario=scenario, path=path)
+
+
+def whole_scenario(path: Path, raw: Mapping[str, Any]) -> LoadedScenario:
+    """The scenario that a mapping describes. Raises ScenarioError."""
+    scenario = validated(Scenario, path, raw)
+    refuse(path, problems(scenario))
+    return LoadedScenario(scenario=scenario, path=path)
+
+
+def validated(model: type[Model], path: Path, raw: Mapping[str, Any]) -> Model:
+    """A mapping as a model. Raises ScenarioError."""
     try:
-        scenario = Scenario.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
         raise ScenarioError(report(path, explained(error))) from error
-    found = problems(scenario)
-    if found:
-        raise ScenarioError(report(path, found))
-    return LoadedScenario(scenario=scenario, path=path)
 
 
 def find_scenario(given: str) -> Path:
@@ -146,3 +176,9 @@ def report(path: Path, found: Sequence[str]) -> str:
     if len(found) == 1:
         return f"{path.name}: {found[0]}"
     return f"{path.name} has {len(found)} mistakes:\n" + "\n".join(f"  {line}" for line in found)
+
+
+def refuse(path: Path, found: Sequence[str]) -> None:
+    """Raises ScenarioError with all mistakes, if there are any."""
+    if found:
+        raise ScenarioError(report(path, found))

@@ -3,16 +3,19 @@
 Only what is written here may stand in a scenario; anything else is refused with its path in the file.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-ColumnKind = Literal["number", "category", "labels", "text", "time"]
+ColumnKind = Literal["number", "category", "labels", "tokens", "text", "time", "boxes"]
 Split = Literal["train", "validation", "test"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
+# A plain number stays a number; anything else is read as a time.
+Bound = Annotated[float, Field(strict=True, allow_inf_nan=False)] | datetime
 
 
 class Section(BaseModel):
@@ -21,33 +24,72 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Checks(Section):
+    """What a column allows: a range, a pattern that the whole value matches, a list, no value twice, another's key.
+
+    The pattern is read by RE2: its time grows only with the text, so it knows no look-around and no backreferences.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    minimum: Bound | None = Field(default=None, alias="min")
+    maximum: Bound | None = Field(default=None, alias="max")
+    pattern: str | None = None
+    allowed: Annotated[tuple[str | bool | float, ...], Field(min_length=1)] | None = None
+    unique: bool = False
+    references: str | None = Field(default=None, alias="in")
+
+
+class Clean(Section):
+    """How text is made uniform before it is kept."""
+
+    normalise: Literal["NFC", "NFKC", "NFD", "NFKD"] | None = "NFC"
+    control: Literal["strip", "keep", "refuse"] = "strip"
+    max_characters: Positive = 100_000
+
+
+class Personal(Section):
+    """Personal data that is masked in text columns before anything is stored."""
+
+    mask: tuple[Literal["mail", "phone", "card", "identity"], ...] = ()
+
+
 class Rows(Section):
     """What every source of rows can say."""
 
-    path: str | dict[Split, str]
     text: tuple[str, ...] = ()
     image: str | None = None
     columns: dict[str, ColumnKind] = {}
     required: tuple[str, ...] = ()
     split: str | None = None
     sample: dict[Split, Positive] = {}
+    checks: dict[str, Checks] = {}
+    order: tuple[str, ...] = ()
+    clean: Clean = Clean()
+    group: str | None = None
+    time_split: str | None = None
+    personal: Personal = Personal()
 
     def column_names(self) -> set[str]:
         """Every column that the scenario declares for these rows."""
-        return {*self.text, *self.columns, *([self.image] if self.image else [])}
+        single = (self.image, self.split, self.group, self.time_split)
+        return {*self.text, *self.columns, *(name for name in single if name)}
 
     def text_columns(self) -> tuple[str, ...]:
         """The columns that a text modality reads."""
         return self.text
 
 
-class Table(Rows):
-    """A table in one file (or one per split): CSV, TSV, JSONL or Parquet."""
+class Files(Rows):
+    """Rows that lie in a file, a folder, an archive or at a URL, or one for each split."""
 
-    kind: Literal["table"] = "table"
+    path: str | dict[Split, str]
+
+
+class Records(Rows):
+    """Rows that may have a key, and may be events: who, what, when."""
+
     key: str | None = None
-    encoding: str = "utf-8"
-    separator: str | None = None
     user: str | None = None
     item: str | None = None
     time: str | None = None
@@ -56,11 +98,19 @@ class Table(Rows):
 
     def column_names(self) -> set[str]:
         """Every column that the scenario declares for these rows."""
-        single = (self.key, self.user, self.item, self.time, self.event, self.split)
+        single = (self.key, self.user, self.item, self.time, self.event)
         return super().column_names() | {name for name in single if name}
 
 
-class Pictures(Rows):
+class Table(Records, Files):
+    """A table: CSV, TSV, JSON, JSONL, Parquet, Arrow or Excel; in one file or several, in an archive or remote."""
+
+    kind: Literal["table"] = "table"
+    encoding: str = "utf-8"
+    separator: str | None = None
+
+
+class Pictures(Files):
     """A folder of pictures, one folder a class; gives the columns `image` and `label`."""
 
     kind: Literal["pictures"]
@@ -68,7 +118,74 @@ class Pictures(Rows):
     columns: dict[str, ColumnKind] = {"label": "category"}
 
 
-Data = Annotated[Table | Pictures, Field(discriminator="kind")]
+class Sql(Records):
+    """A table or a query of a database. `${NAME}` in `url` is taken from the environment: passwords stay out."""
+
+    kind: Literal["sql"]
+    url: str
+    query: str | None = None
+    table: str | None = None
+
+
+class Conll(Files):
+    """Sentences of one token a line, blank lines between; `fields` names what stands in a line, in order.
+
+    The column `document` is there too: the number of the document that a sentence belongs to.
+    """
+
+    kind: Literal["conll"]
+    fields: Annotated[tuple[str, ...], Field(min_length=1)] = ("tokens", "tags")
+    columns: dict[str, ColumnKind] = {"tokens": "tokens", "tags": "tokens"}
+    encoding: str = "utf-8"
+    separator: str | None = None
+    comment: str | None = None
+
+
+class Idx(Files):
+    """Pictures and labels in the two files of MNIST and its kin; gives the columns `image` and `label`."""
+
+    kind: Literal["idx"]
+    labels: str | dict[Split, str] | None = None
+    image: str | None = "image"
+    columns: dict[str, ColumnKind] = {"label": "category"}
+
+
+class Boxes(Files):
+    """Pictures with labelled boxes as COCO, Pascal VOC or YOLO write them; gives the columns `image` and `boxes`."""
+
+    kind: Literal["boxes"]
+    layout: Literal["coco", "voc", "yolo"]
+    images: str | None = None
+    classes: str | None = None
+    image: str | None = "image"
+    columns: dict[str, ColumnKind] = {"boxes": "boxes"}
+
+
+class SavedDataset(Records, Files):
+    """A folder that Hugging Face's `save_to_disk` wrote."""
+
+    kind: Literal["hf"]
+
+
+class WatchedFolder(Records, Files):
+    """Every file below a folder that fits the pattern; new ones are read at the next run."""
+
+    kind: Literal["folder"]
+    pattern: str = "*"
+    encoding: str = "utf-8"
+    separator: str | None = None
+
+
+class EventLog(Records, Files):
+    """An append-only log of events in sealed segments."""
+
+    kind: Literal["log"]
+
+
+Data = Annotated[
+    Table | Pictures | Sql | Conll | Idx | Boxes | SavedDataset | WatchedFolder | EventLog,
+    Field(discriminator="kind"),
+]
 
 
 class Image(Section):
@@ -197,20 +314,25 @@ class Monitor(Section):
     timezone: str = "UTC"
 
 
-class Scenario(Section):
-    """One application."""
+class DataScenario(Section):
+    """What a scenario says about its data alone: enough to ingest it."""
 
     name: Name
     title: str
     description: str = ""
     data: dict[Name, Data]
+    splits: Splits = Splits()
+    quarantine: Quarantine = Quarantine()
+    monitor: Monitor = Monitor()
+
+
+class Scenario(DataScenario):
+    """One application."""
+
     rows: str | None = None
     modalities: dict[Name, Modality]
     fusion: Fusion = Fusion()
     tasks: dict[Name, Classification]
     recipe: Recipe = Recipe()
-    splits: Splits = Splits()
     index: Index | None = None
     gate: Gate
-    quarantine: Quarantine = Quarantine()
-    monitor: Monitor = Monitor()

@@ -1,16 +1,13 @@
 """Prefect tasks around the stages. They hand on small JSON values: paths, digests, ids, counts."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.console import console_progress
-from flows.journal import Journal, Tee
+from flows.journal import Journal
 from flows.scenario_file import load_scenario
 from flows.stages.embed import embed_frozen
 from flows.stages.evaluate import evaluate
@@ -21,24 +18,8 @@ from flows.stages.job import Job, JobRef
 from flows.stages.package import package
 from flows.stages.prepare import prepare
 from flows.stages.release import release
+from flows.task_progress import Report, shown, timed
 from flows.tracking import TrainingRun
-from polyloom.progress import Progress
-
-Report = dict[str, Any]
-
-
-@contextmanager
-def shown(journal: str) -> Iterator[Progress]:
-    """Progress on the terminal and in the run's journal, which the page follows."""
-    with closing(Journal(Path(journal))) as written:
-        yield Tee([console_progress(), written])
-
-
-def timed(work: Callable[[], Report]) -> Report:
-    """What the work reports, and its seconds."""
-    started = time.monotonic()
-    report = work()
-    return {**report, "seconds": round(time.monotonic() - started, 3)}
 
 
 @task(name="ingest", cache_policy=NO_CACHE)

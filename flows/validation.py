@@ -1,11 +1,9 @@
 """The checks of `polyloom validate` that need more than the file: models, weights and data that must be there."""
 
-from pathlib import Path
-
 from flows.assembly import source_paths
-from flows.scenario_file import LoadedScenario, report
+from flows.scenario_file import LoadedScenario, refuse
 from flows.spec import Image, Text
-from polyloom.errors import PolyloomError, RequestError, ScenarioError, WeightsError
+from polyloom.errors import PolyloomError, RequestError, WeightsError
 
 
 def deep_problems(loaded: LoadedScenario) -> list[str]:
@@ -50,9 +48,3 @@ def check_modality(modality: object) -> None:
             packaged_folder(modality.model)
         elif modality.weights not in {"hub", "scratch"}:
             local_path(modality.weights, model=modality.model)
-
-
-def refuse(path: Path, found: list[str]) -> None:
-    """Raises ScenarioError with all mistakes, if there are any."""
-    if found:
-        raise ScenarioError(report(path, found))

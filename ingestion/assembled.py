@@ -1,6 +1,7 @@
 """One table out of its parts: split, sampled, with its pictures, without the rows that other rows rule out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.checking import CONTENT
 from ingestion.hashing import HASH_TYPE, hash_bytes, key_texts, with_picture
 from ingestion.parts import PartStore
 from ingestion.picture_intake import Wanted
@@ -24,7 +26,10 @@ from ingestion.splits import (
     time_boundaries,
     time_codes,
 )
-from ingestion.tables import ReadTable
+from ingestion.tables import THREADS, ReadTable
+
+
+ALWAYS_NEEDED = ("_identity", "_hash")
 
 
 @dataclass
@@ -72,11 +77,26 @@ class AssembledTable:
     def column(self, name: str) -> pa.Array:
         """A column of all rows of the parts."""
         if name not in self._columns:
-            pieces = [self.store.kept(part, [name])[name] for part in self.read.parts]
-            joined = pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], pieces[0].type)
-            combined = joined.combine_chunks()
-            self._columns[name] = combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+            self._load(list(dict.fromkeys([name, *self._needed])))
         return self._columns[name]
+
+    def _load(self, names: Sequence[str]) -> None:
+        """Read columns of all parts; those that every table needs come along with the first one."""
+        missing = [name for name in names if name not in self._columns]
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            pieces = list(pool.map(lambda part: self.store.kept(part, missing), self.read.parts))
+        for name in missing:
+            chunks = [chunk for piece in pieces for chunk in piece[name].chunks]
+            combined = pa.chunked_array(chunks, pieces[0][name].type).combine_chunks()
+            self._columns[name] = combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+
+    @cached_property
+    def _needed(self) -> list[str]:
+        """What is asked for sooner or later, read together."""
+        source, schema = self.read.source, self.read.schema
+        named = (source.image, source.split, source.group, source.time_split)
+        targets = [name for name in schema.required if schema.kinds.get(name) == "category" and name in source.columns]
+        return [*ALWAYS_NEEDED, *(name for name in named if name), *targets]
 
     @cached_property
     def _columns(self) -> dict[str, pa.Array]:
@@ -123,7 +143,7 @@ class AssembledTable:
         """The keys that rows declare, or those that their content gives them, without a number for repeated ones."""
         if self.has_key:
             return [str(key) for key in self.column("_key").take(pa.array(positions)).to_pylist()]
-        found = key_texts(hash_bytes(self.column("_content"))[positions])
+        found = key_texts(hash_bytes(self.column(CONTENT if self.read.source.image else "_hash"))[positions])
         return [key.decode() for key in found.tolist()]
 
     def take_pictures(self, take: Callable[[Sequence[Wanted], str], None]) -> None:
@@ -164,12 +184,23 @@ class AssembledTable:
 
     def repeated(self, positions: np.ndarray) -> Iterable[np.ndarray]:
         """Groups of rows with the same key or, without keys, the same content: positions in order."""
-        identity = self.identity[positions]
-        order = np.argsort(identity, kind="stable")
-        ordered = identity[order]
-        same = np.flatnonzero(ordered[1:] == ordered[:-1])
+        ordered = self.by_identity(positions)
+        identity = self.identity[ordered]
+        same = np.flatnonzero(identity[1:] == identity[:-1])
         for group in np.split(same, np.flatnonzero(np.diff(same) > 1) + 1) if len(same) else []:
-            yield positions[order[group[0] : group[-1] + 2]]
+            yield ordered[group[0] : group[-1] + 2]
+
+    def by_identity(self, positions: np.ndarray) -> np.ndarray:
+        """The same positions in the order of their identities; equal ones as they stand in the source."""
+        if len(positions) == len(self._order):
+            return self._order
+        asked = np.zeros(len(self._order), dtype=bool)
+        asked[positions] = True
+        return self._order[asked[self._order]]
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.identity, kind="stable")
 
     def refuse_repeated_keys(self) -> None:
         """Of rows with the same key the first one is kept."""

@@ -18,6 +18,8 @@ from ingestion.refusals import Refusal
 from ingestion.schema import Schema
 
 PictureTaker = Callable[[bytes], str | Refusal]
+# Of rows with pictures: the hash of the content with the picture as the source tells it; `_hash` is without it.
+CONTENT = "_content"
 REFUSED_SCHEMA = QUARANTINE_SCHEMA.append(pa.field("_identity", pa.uint64()))
 
 
@@ -130,16 +132,18 @@ class ChunkCheck:
             table, keys = table.filter(pa.array(keep)), keys.filter(pa.array(keep))
         described = content_hashes(table, self.schema.content)
         content = [name for name in self.schema.content if name != self.schema.image]
-        hashes = content_hashes(table, content) if self.schema.image in self.schema.content else described
+        with_picture = len(content) < len(self.schema.content)
         internal = {
             "_key": keys,
-            "_hash": hashes,
-            "_content": described,
+            "_hash": content_hashes(table, content) if with_picture else described,
+            CONTENT: described,
             "_identity": pa.array(identities(keys) if self.key_column else hash_identities(described), pa.uint64()),
             "_source": raw.sources.filter(pa.array(keep)),
             "_row": pa.array(raw.numbers[keep], pa.int64()),
             "_stored": raw.sizes(self.schema.image).filter(pa.array(keep)),
         }
+        if not with_picture:
+            del internal[CONTENT]
         kept = pa.table({**{name: table[name] for name in table.column_names}, **internal})
         return Checked(kept, self._refused(raw, refusals), raw.found)
 

@@ -56,7 +56,9 @@ def _refuse_dangling(table: AssembledTable, tables: Mapping[str, AssembledTable]
 def _refuse_lonely(table: AssembledTable, columns: Sequence[str]) -> None:
     for column in columns:
         kept = table.kept()
-        values = table.column(column).take(pa.array(kept))
+        values = table.column(column)
+        if len(kept) < len(values):
+            values = values.take(pa.array(kept))
         codes = np.asarray(pc.dictionary_encode(values).indices)
         lonely = np.flatnonzero(np.bincount(codes, minlength=1)[codes] == 1) if len(codes) else codes
         for place in lonely.tolist():

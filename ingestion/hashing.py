@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+DIGEST_BYTES = 32
 HASH_BYTES = 16
 HASH_TYPE = pa.binary(HASH_BYTES)
 KEY_DIGITS = 24
+LONGEST_SHORT_BYTES = 64
 # Cleaned texts hold no control characters, so these cannot be mistaken for content.
 BETWEEN_COLUMNS, AFTER_NAME, BETWEEN_LABELS = "\x1e", "\x1f", "\x1d"
 HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -23,10 +25,17 @@ def content_hashes(table: pa.Table, columns: Iterable[str]) -> pa.Array:
     """
     parts = [_named(name, table[name].combine_chunks()) for name in columns]
     if not parts:
-        return pa.array([hashlib.sha256(b"").digest()[:HASH_BYTES]] * table.num_rows, HASH_TYPE)
+        parts = [pa.array([""] * table.num_rows)]
     # A join of one column alone would leave the nulls out.
     joined = pc.binary_join_element_wise(*parts, "", BETWEEN_COLUMNS, null_handling="skip")
-    return pa.array([digest[:HASH_BYTES] for digest in _digests(joined)], HASH_TYPE)
+    digests = np.frombuffer(b"".join(_digests(joined)), np.uint8).reshape(-1, DIGEST_BYTES)
+    return hash_array(digests[:, :HASH_BYTES])
+
+
+def hash_array(hashes: np.ndarray) -> pa.Array:
+    """Content hashes out of uint8 [rows, 16]."""
+    data = pa.py_buffer(np.ascontiguousarray(hashes))
+    return pa.Array.from_buffers(HASH_TYPE, len(hashes), [None, data])
 
 
 def with_picture(content: bytes, sha256: str) -> bytes:
@@ -35,9 +44,21 @@ def with_picture(content: bytes, sha256: str) -> bytes:
 
 
 def identities(texts: pa.Array) -> np.ndarray:
-    """The first 8 bytes of the SHA-256 of each text, uint64; of a null, of nothing."""
-    digests = b"".join(digest[:8] for digest in _digests(pc.fill_null(texts, "")))
-    return np.frombuffer(digests, ">u8").astype(np.uint64)
+    """A number for each text, uint64; a null counts as the empty text.
+
+    Words of 8 bytes are mixed in one after the other by splitmix64's finaliser (Steele, Lea and Flood, 2014), for all
+    rows at once; a long text is first shortened to its SHA-256.
+    """
+    texts = pc.fill_null(texts, "")
+    lengths = np.asarray(pc.binary_length(texts)).astype(np.int64)
+    found = np.zeros(len(texts), np.uint64)
+    short = lengths <= LONGEST_SHORT_BYTES
+    if short.any():
+        found[short] = _mixed(texts.filter(pa.array(short)), lengths[short])
+    if not short.all():
+        digests = b"".join(digest[:8] for digest in _digests(texts.filter(pa.array(~short))))
+        found[~short] = np.frombuffer(digests, "<u8")
+    return found
 
 
 def hash_identities(hashes: pa.Array) -> np.ndarray:
@@ -67,6 +88,31 @@ def _named(name: str, column: pa.Array) -> pa.Array:
     elif not pa.types.is_string(column.type):
         column = column.cast(pa.string())
     return pc.binary_join_element_wise(name, column, AFTER_NAME)
+
+
+def _mixed(texts: pa.Array, lengths: np.ndarray) -> np.ndarray:
+    words = -(-int(lengths.max()) // 8)
+    padded = np.zeros((len(texts), max(words, 1) * 8), np.uint8)
+    _, offsets, data = texts.buffers()
+    starts = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts)].astype(np.int64)
+    if data:
+        content = np.frombuffer(data, np.uint8)
+        rows = np.repeat(np.arange(len(texts)), lengths)
+        columns = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        padded[rows, columns] = content[starts[rows] + columns]
+    numbers = padded.view("<u8")
+    found = _finalised(lengths.astype(np.uint64))
+    for word in range(words):
+        there = lengths > word * 8
+        found[there] = _finalised(found[there] ^ numbers[there, word])
+    return found
+
+
+def _finalised(numbers: np.ndarray) -> np.ndarray:
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
 def _digests(texts: pa.Array) -> Iterator[bytes]:

@@ -74,11 +74,16 @@ def snapshot_manifest(
 
 def _kept_digest(table: AssembledTable) -> str:
     """One hash over identity, content and split of the kept rows, in the order of these."""
-    kept = table.kept()
-    words = np.ascontiguousarray(hash_bytes(table.hashes(kept))).view(np.uint64).reshape(-1, 2)
-    rows = np.column_stack([table.identity[kept], words, table.splits[kept].astype(np.uint64)])
-    order = np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))
-    return hashlib.sha256(np.ascontiguousarray(rows[order]).tobytes()).hexdigest()
+    rows = table.by_identity(table.kept())
+    words = np.ascontiguousarray(hash_bytes(table.hashes(rows))).view(np.uint64).reshape(-1, 2)
+    columns = [table.identity[rows], words[:, 0], words[:, 1], table.splits[rows].astype(np.uint64)]
+    if (columns[0][1:] == columns[0][:-1]).any():
+        order = np.lexsort(columns[::-1])
+        columns = [column[order] for column in columns]
+    content = hashlib.sha256()
+    for column in columns:
+        content.update(np.ascontiguousarray(column))
+    return content.hexdigest()
 
 
 def _refused_lines(quarantine: pa.Table) -> dict[str, list[list[str]]]:

@@ -12,8 +12,8 @@ from ingestion.checking import REFUSED_SCHEMA, Checked
 from polyloom.durable import read_json, replace_file, write_json
 from polyloom.errors import IntegrityError
 
-# Level 1 costs little more time than none and takes a third of the room.
-COMPRESSION = {"compression": "zstd", "compression_level": 1}
+# A quarter more room than zstd takes, in half the time.
+COMPRESSION = "snappy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class PartStore:
 
     def _write(self, name: str, table: pa.Table) -> str:
         buffer = pa.BufferOutputStream()
-        pq.write_table(table, buffer, **COMPRESSION)
+        pq.write_table(table, buffer, compression=COMPRESSION)
         content = buffer.getvalue().to_pybytes()
         replace_file(self.folder / name, content)
         return hashlib.sha256(content).hexdigest()

@@ -4,18 +4,16 @@ import gzip
 import hashlib
 import http.client
 import io
-import struct
 import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
+from ingestion.readers.idx import DAMAGE, IDX_IMAGES, IDX_LABELS, png, read_array, read_header
 from polyloom.durable import CHUNK_BYTES
 from polyloom.errors import DataError, IntegrityError, RequestError
 from polyloom.progress import Progress
@@ -34,7 +32,6 @@ FASHION_MNIST_MD5 = {
     "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
     "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
 }
-IDX_IMAGES, IDX_LABELS = 0x0803, 0x0801
 PARTS = {"train": "train", "test": "t10k"}
 
 
@@ -72,7 +69,7 @@ def fashion_mnist_tables(archives: Mapping[str, bytes], folder: Path) -> None:
             "split": [split] * len(labels),
             "label": labels.astype(np.int64),
             "file": [f"{number:05d}.png" for number in range(len(labels))],
-            "png": pa.array([_png(image) for image in images], pa.binary()),
+            "png": pa.array([png(image) for image in images], pa.binary()),
         }
         pq.write_table(pa.table(columns), folder / f"fashion_mnist_{split}.parquet", compression="zstd")
 
@@ -102,20 +99,12 @@ def _algorithm(digest: str) -> str:
 
 
 def _idx(archive: bytes, *, magic: int) -> np.ndarray:
-    """The array in an IDX file: big-endian magic, one length for each dimension, then bytes."""
+    """The array in a gzipped IDX file."""
     try:
-        content = gzip.decompress(archive)
-        (found,) = struct.unpack_from(">I", content)
-        shape = struct.unpack_from(f">{magic & 0xFF}I", content, 4)
-        pixels = np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape))
-        if found != magic:
-            raise IntegrityError(f"an IDX file starts with {found:#x} where {magic:#x} is expected.")
-        return pixels.reshape(shape)
-    except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
+        with gzip.GzipFile(fileobj=io.BytesIO(archive)) as stream:
+            header = read_header(stream)
+            if header.magic != magic:
+                raise IntegrityError(f"an IDX file starts with {header.magic:#x} where {magic:#x} is expected.")
+            return read_array(stream, (header.items, *header.shape))
+    except DAMAGE as error:
         raise IntegrityError(f"an IDX archive cannot be read: {error}.") from error
-
-
-def _png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG")
-    return buffer.getvalue()

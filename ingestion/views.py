@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingestion.assembled import AssembledTable
+from ingestion.checking import CONTENT
 from ingestion.hashing import HASH_TYPE, hash_bytes, key_texts
 from ingestion.parts import Part, PartStore
 from ingestion.quarantine import QUARANTINE_SCHEMA
@@ -126,7 +127,8 @@ def viewed(
 def _viewed_part(
     described: Mapping[str, Any], rows: pa.Table, part: Part, store: PartStore, asked: Sequence[str]
 ) -> pa.Table:
-    needed = set(asked) - {"_split"} | ({"_content"} if "_key" in asked else set())
+    content = CONTENT if described["image"] else "_hash"
+    needed = set(asked) - {"_split"} | ({content} if "_key" in asked else set())
     kept = store.kept(part, sorted(needed), verified=True)
     if rows.num_rows < kept.num_rows:
         kept = kept.take(rows["row"])
@@ -137,7 +139,7 @@ def _viewed_part(
     if "_source" in asked:
         columns["_source"] = kept["_source"].cast(pa.string())
     if "_key" in asked:
-        columns["_key"] = _keys(described, kept, rows)
+        columns["_key"] = kept["_key"] if described["has_key"] else _keys(kept[content], rows)
     image = described["image"]
     if image in asked:
         columns[image] = pc.coalesce(rows["image"], kept[image])
@@ -146,10 +148,8 @@ def _viewed_part(
     return pa.table({name: columns[name] for name in asked})
 
 
-def _keys(described: Mapping[str, Any], kept: pa.Table, rows: pa.Table) -> pa.ChunkedArray:
-    if described["has_key"]:
-        return kept["_key"]
-    own = pa.array(key_texts(hash_bytes(kept["_content"].combine_chunks())).astype(str), pa.string())
+def _keys(hashes: pa.ChunkedArray, rows: pa.Table) -> pa.ChunkedArray:
+    own = pa.array(key_texts(hash_bytes(hashes.combine_chunks())).astype(str), pa.string())
     return pc.coalesce(rows["key"], own)
 
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 from flows.assembly import rare_labels, table_sources
-from flows.scenario_file import LoadedScenario
+from flows.scenario_file import LoadedData
 from ingestion.snapshots import SnapshotReport, take_snapshot
 from polyloom.home import home
 from polyloom.progress import Progress
 
 
-def ingest(loaded: LoadedScenario, *, progress: Progress) -> SnapshotReport:
+def ingest(loaded: LoadedData, *, progress: Progress) -> SnapshotReport:
     """Take a snapshot of everything that the scenario names."""
     scenario = loaded.scenario
     return take_snapshot(

@@ -95,7 +95,7 @@ def rows_digest(rows: Iterable[RawRow]) -> str:
 
 
 def bytes_digest(content: bytes) -> str:
-    """SHA-256 of a chunk's bytes."""
+    """SHA-256 of a chunk's bytes; other threads run meanwhile."""
     return hashlib.sha256(content).hexdigest()
 
 

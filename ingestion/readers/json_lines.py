@@ -58,7 +58,7 @@ class JsonLinesReader:
                 content += b"" if content.endswith(b"\n") else stream.readline()
                 if first == 1:
                     content = content.removeprefix(BYTE_ORDER_MARK)
-                yield JsonLinesChunk(self._path.name, bytes_digest(content), content, first, kinds)
+                yield JsonLinesChunk(self._path.name, content, first, kinds)
                 first += content.count(b"\n")
 
 
@@ -78,10 +78,14 @@ class JsonLinesChunk:
     """Lines of UTF-8, `first` the number of the first one."""
 
     source: str
-    digest: str
     content: bytes
     first: int
     kinds: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the lines."""
+        return bytes_digest(self.content)
 
     def segments(self) -> Iterator[Segment]:
         """All at once where every line is a plain object, else halved until that is so."""
@@ -91,12 +95,12 @@ class JsonLinesChunk:
         elif self.content.count(b"\n") <= ROWS_READ_ONE_BY_ONE:
             yield list(self._rows())
         else:
-            middle = self.content.index(b"\n", len(self.content) // 2) + 1
-            if middle == len(self.content):
-                middle = self.content.rindex(b"\n", 0, middle - 1) + 1
+            middle = self.content.find(b"\n", len(self.content) // 2) + 1
+            if middle in {0, len(self.content)}:
+                middle = self.content.rindex(b"\n", 0, len(self.content) - 1) + 1
             first, second = self.content[:middle], self.content[middle:]
             for content, number in ((first, self.first), (second, self.first + first.count(b"\n"))):
-                yield from JsonLinesChunk(self.source, self.digest, content, number, self.kinds).segments()
+                yield from JsonLinesChunk(self.source, content, number, self.kinds).segments()
 
     def _rows(self) -> Iterator[RawRow]:
         text = self.content.decode("utf-8", "surrogateescape")

@@ -72,7 +72,7 @@ class SeparatedReader:
                     content = content[: records.length]
                     position += len(content)
                     yield SeparatedChunk(
-                        self._path.name, bytes_digest(content), content, first, records, names, kinds, self._separator,
+                        self._path.name, content, first, records, names, kinds, self._separator,
                         self.rows_in,
                     )  # fmt: skip
                     first += content.count(b"\n")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
-from ingestion.readers.chunks import RawColumns, Segment, is_utf8
+from ingestion.readers.chunks import RawColumns, Segment, bytes_digest, is_utf8
 from ingestion.readers.reader import RawRow, original_text
 
 RECORDS_READ_ONE_BY_ONE = 64
@@ -72,7 +72,6 @@ class SeparatedChunk:
     """Whole records; `first` is the number of the first line, `rows_in` reads a part of the content row by row."""
 
     source: str
-    digest: str
     content: bytes
     first: int
     records: Records
@@ -80,6 +79,11 @@ class SeparatedChunk:
     kinds: Mapping[str, str]
     separator: str
     rows_in: Callable[[bytes, int, list[str]], Iterator[RawRow]]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the records."""
+        return bytes_digest(self.content)
 
     def segments(self) -> Iterator[Segment]:
         """All at once where every record is whole, else halved until that is so."""

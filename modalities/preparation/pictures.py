@@ -1,12 +1,13 @@
 """Pictures to pixels: decoded, turned upright, resized, cropped to the centre, normalised."""
 
 import io
+import struct
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from modalities.preparation.protocol import Arrays
 from polyloom.durable import read_json, write_json
@@ -16,6 +17,18 @@ RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "nearest": Image.Resampling.NEAREST,
 }
+# By EXIF orientation; Pillow's own way also rewrites the EXIF block, and fails where that is damaged.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+ORIENTATION = 0x0112
+EXIF_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, EOFError, OSError, struct.error)
 
 
 class PicturePreparation:
@@ -83,7 +96,7 @@ class PicturePreparation:
     def _square(self, value: object) -> np.ndarray:
         source = io.BytesIO(value) if isinstance(value, bytes) else str(value)
         with Image.open(source) as picture:
-            upright = as_rgb(ImageOps.exif_transpose(picture))
+            upright = turned_upright(as_rgb(picture), orientation(picture))
         side = min(upright.size) * self.crop
         left, top = ((length - side) / 2 for length in upright.size)
         box = (left, top, left + side, top + side)
@@ -92,12 +105,34 @@ class PicturePreparation:
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """Any picture as RGB: 16-bit greys keep their brightness, transparent parts become white."""
-    if picture.mode.startswith("I"):
-        greys = np.asarray(picture, dtype=np.float64).clip(min=0.0)
-        return Image.fromarray((greys / max(greys.max(), 65535.0) * 255).round().astype(np.uint8)).convert("RGB")
+    """Any picture as RGB: greys of more than 8 bits are scaled, not clipped; transparent parts become white."""
+    if picture.mode.startswith(("I", "F")):
+        return scaled_greys(picture).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     layered = picture.convert("RGBA")
     white = Image.new("RGBA", layered.size, "white")
     return Image.alpha_composite(white, layered).convert("RGB")
+
+
+def scaled_greys(picture: Image.Image) -> Image.Image:
+    """Deep greys in 8 bits. White is the least of 1 and 255 (for fractions), 65535 and the brightest that holds all."""
+    greys = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0).clip(min=0.0)
+    brightest = float(greys.max(initial=0.0))
+    whites = (1.0, 255.0, 65535.0) if picture.mode == "F" else (65535.0,)
+    white = next((white for white in whites if brightest <= white), brightest)
+    return Image.fromarray((greys / white * 255).round().astype(np.uint8))
+
+
+def orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; upright (1) where there is none or it cannot be read."""
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except EXIF_ERRORS:
+        return 1
+
+
+def turned_upright(picture: Image.Image, stored: int) -> Image.Image:
+    """A picture turned from the orientation in which it is stored."""
+    turn = TURNS.get(stored)
+    return picture if turn is None else picture.transpose(turn)

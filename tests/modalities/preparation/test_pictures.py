@@ -120,6 +120,45 @@ def test_sixteen_bits_give_the_pixels_of_the_same_picture_in_eight(prepare):
     np.testing.assert_array_equal(decoded(prepare, encoded(sixteen, "TIFF")), decoded(prepare, png(eight)))
 
 
+@pytest.mark.parametrize(("greatest", "white"), [(0.8, 1.0), (200.0, 255.0), (3000.0, 65535.0), (1e6, 1e6)])
+def test_fractions_are_scaled_to_the_least_white_that_holds_them(prepare, greatest, white):
+    greys = np.linspace(0, greatest, SIZE * SIZE, dtype=np.float32).reshape(SIZE, SIZE)
+    found = decoded(prepare, encoded(Image.fromarray(greys), "TIFF"))
+    np.testing.assert_allclose(found[..., 0], greys / white * 255, atol=0.51)
+
+
+def test_a_grey_that_is_not_a_number_is_black(prepare):
+    greys = np.full((SIZE, SIZE), 0.5, dtype=np.float32)
+    greys[0, 0], greys[0, 1], greys[0, 2] = np.nan, np.inf, -1.0
+    found = decoded(prepare, encoded(Image.fromarray(greys), "TIFF"))[..., 0]
+    assert found[0, :3].tolist() == [0, 0, 0]
+    assert set(found[1:].ravel().tolist()) == {128}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF", "AVIF"])
+def test_every_format_that_has_exif_is_turned_upright(prepare, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.fromarray(halves((255,) * 3, (0,) * 3)).transpose(Image.Transpose.ROTATE_90)
+    found = decoded(prepare, encoded(stored, kind, exif=exif, quality=95))
+    assert found[:, :6].min() > 200
+    assert found[:, -6:].max() < 50
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_damaged_exif_block_costs_no_picture(prepare):
+    content = encoded(Image.fromarray(halves(RED, RED)), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff", quality=95)
+    assert np.abs(decoded(prepare, content).astype(int) - RED).max() < 10
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG"])
+def test_a_palette_with_transparent_colours_is_laid_over_white(prepare, kind):
+    picture = Image.fromarray(halves(RED, GREEN)).quantize(2)
+    clear = picture.getpixel((SIZE - 1, 0))
+    found = decoded(prepare, encoded(picture, kind, transparency=clear))
+    np.testing.assert_array_equal(found, halves(RED, (255,) * 3))
+
+
 def test_print_colours_are_read(prepare):
     picture = Image.fromarray(halves(RED, GREEN)).convert("CMYK")
     found = decoded(prepare, encoded(picture, "TIFF"))

@@ -1,0 +1,53 @@
+"""An event log's rows: whole lines that an append finished, and no others."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ingestion.event_log import Segment, is_log, segments
+from ingestion.readers.chunks import CHUNK_BYTES, Chunk, bytes_digest
+from ingestion.readers.json_lines import JsonLinesChunk, json_row
+from ingestion.readers.reader import RawRow
+from polyloom.errors import DataError
+
+
+class EventLogReader:
+    """The rows of a folder that `ingestion.event_log.append` writes; it may grow meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        if not is_log(folder):
+            raise DataError(
+                f"{folder.name} is empty: it is no event log yet. Write rows with ingestion.event_log.append."
+            )
+        self._folder = folder
+
+    def header(self) -> None:
+        """Only the rows themselves tell."""
+
+    def rows(self) -> Iterator[RawRow]:
+        """Every row, oldest first, known by its segment and its line there."""
+        for segment in segments(self._folder):
+            with segment.path.open("rb") as stream:
+                for number, line in enumerate(stream, start=1):
+                    if stream.tell() > segment.size:
+                        break
+                    if not line.isspace():
+                        text = line.decode("utf-8", "surrogateescape")
+                        yield json_row(segment.path.name, number, text, encoding="utf-8")
+
+    def chunks(self, kinds: Mapping[str, str]) -> Iterator[Chunk]:
+        """The rows by the chunk; `kinds` are the declared columns."""
+        for segment in segments(self._folder):
+            for number, content in _blocks(segment):
+                yield JsonLinesChunk(segment.path.name, bytes_digest(content), content, number, kinds)
+
+
+def _blocks(segment: Segment) -> Iterator[tuple[int, bytes]]:
+    """Whole lines of a segment, a few megabytes at a time, with the number of the first."""
+    first, left = 1, segment.size
+    with segment.path.open("rb") as stream:
+        while content := stream.read(min(CHUNK_BYTES, left)):
+            if len(content) < left:
+                content += stream.readline()
+            yield first, content
+            left -= len(content)
+            first += content.count(b"\n")
