@@ -95,7 +95,9 @@ def source_paths(name: str, data: Data, *, beside: Path) -> dict[str, Path]:
 
     Raises RequestError that names the source.
     """
-    return {UNSPLIT: beside.absolute()} if isinstance(data, Sql) else located(f"data.{name}", data.path, beside=beside)
+    if isinstance(data, Sql):
+        return {UNSPLIT: beside.absolute()}
+    return located(f"data.{name}.path", data.path, beside=beside)
 
 
 def located(place: str, given: str | Mapping[Split, str], *, beside: Path) -> dict[str, Path]:
@@ -104,7 +106,7 @@ def located(place: str, given: str | Mapping[Split, str], *, beside: Path) -> di
     try:
         return resolve_paths(paths, beside=beside)
     except RequestError as error:
-        raise RequestError(f"{place}.{error}") from error
+        raise RequestError(f"{place}: {str(error).removeprefix('path: ')}") from error
 
 
 def source_options(name: str, data: Data, *, beside: Path) -> dict[str, object]:
@@ -124,6 +126,9 @@ def source_options(name: str, data: Data, *, beside: Path) -> dict[str, object]:
             if given
         }
         return {"layout": data.layout, "images": None, "classes": None, **found}
+    if isinstance(data, Table):
+        given = {"names": list(data.names), "image_folder": data.image_folder}
+        return {word: value for word, value in given.items() if value}
     if isinstance(data, WatchedFolder):
         return {"pattern": data.pattern}
     return {}

@@ -9,11 +9,10 @@ import click
 
 from flows.cli_errors import Guarded
 from flows.cli_ingestion import COMMANDS
+from flows.cli_options import AS_JSON, SCENARIO
 from flows.cli_output import emit, table
 from polyloom.version import VERSION
 
-SCENARIO = click.argument("scenario")
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else there.")
 K = click.option("-k", "count", default=10, show_default=True, help="How many.")
 
 

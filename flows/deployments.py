@@ -53,7 +53,9 @@ class FlowRunView:
     deployment: str | None
 
 
-def deploy_scenario(given: str, *, flow: str = "train", schedule: str | None = None) -> dict[str, str | None]:
+def deploy_scenario(
+    given: str, *, flow: str = "train", schedule: str | None = None, pool: str = POOL
+) -> dict[str, str | None]:
     """Register a flow of a scenario; returns what the command line shows.
 
     The flow `ingest` also runs when `SOURCE_CHANGED` is emitted for the scenario's resource, by whoever fills a source.
@@ -69,6 +71,7 @@ def deploy_scenario(given: str, *, flow: str = "train", schedule: str | None = N
         name=name,
         schedule=schedule,
         timezone=monitor.timezone,
+        pool=pool,
         entrypoint=ENTRYPOINTS[flow],
         resource=resource,
     )

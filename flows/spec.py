@@ -103,11 +103,17 @@ class Records(Rows):
 
 
 class Table(Records, Files):
-    """A table: CSV, TSV, JSON, JSONL, Parquet, Arrow or Excel; in one file or several, in an archive or remote."""
+    """A table: CSV, TSV, JSON, JSONL, Parquet, Arrow or Excel; in one file or several, in an archive or remote.
+
+    `names` are the columns of a CSV or TSV file whose first line is a row already; `image_folder` is where the
+    pictures are that the column `image` names, from the table's own folder on.
+    """
 
     kind: Literal["table"] = "table"
     encoding: str = "utf-8"
     separator: str | None = None
+    names: tuple[str, ...] = ()
+    image_folder: str | None = None
 
 
 class Pictures(Files):

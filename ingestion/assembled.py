@@ -1,5 +1,6 @@
 """One table out of its parts: split, sampled, with its pictures, without the rows that other rows rule out."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from ingestion.hashing import HASH_TYPE, hash_bytes, key_texts, with_picture
 from ingestion.parts import PartStore
 from ingestion.picture_intake import Wanted
 from ingestion.refusals import Refusal, shown
+from ingestion.remote import is_address
 from ingestion.sources import SPLITS, UNSPLIT
 from ingestion.splits import (
     TRAIN,
@@ -27,6 +29,11 @@ from ingestion.splits import (
     time_codes,
 )
 from ingestion.tables import THREADS, ReadTable
+
+
+def beside(folder: str, picture: str, *, stored: bool) -> str:
+    """A picture's path below the folder that the scenario names; an address or a blob stays what it is."""
+    return picture if stored or not folder or is_address(picture) else os.path.join(folder, picture)  # noqa: PTH118
 
 
 ALWAYS_NEEDED = ("_identity", "_hash")
@@ -154,10 +161,11 @@ class AssembledTable:
         there = np.asarray(self.column(column).is_valid())
         positions = self.kept()
         positions = positions[there[positions]]
+        folder = str(self.read.source.options.get("image_folder") or "")
         values, sizes, numbers = (self.column(name) for name in (column, "_stored", "_row"))
         wanted = [
             Wanted(
-                value=values[place].as_py(),
+                value=beside(folder, values[place].as_py(), stored=sizes[place].is_valid),
                 stored_bytes=sizes[place].as_py(),
                 path=self.read.paths[self.part_of[place]],
                 number=numbers[place].as_py(),
@@ -196,11 +204,12 @@ class AssembledTable:
             return self._order
         asked = np.zeros(len(self._order), dtype=bool)
         asked[positions] = True
-        return self._order[asked[self._order]]
+        return np.asarray(self._order[asked[self._order]])
 
     @cached_property
     def _order(self) -> np.ndarray:
-        return np.argsort(self.identity, kind="stable")
+        order: np.ndarray = np.argsort(self.identity, kind="stable")
+        return order
 
     def refuse_repeated_keys(self) -> None:
         """Of rows with the same key the first one is kept."""

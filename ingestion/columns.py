@@ -12,16 +12,19 @@ import pyarrow.compute as pc
 
 from ingestion.readers.reader import StoredPicture
 from ingestion.refusals import Refusal, RowRefused
-from ingestion.values import as_labels, as_number, as_text, as_time, is_missing
+from ingestion.values import as_boxes, as_labels, as_number, as_text, as_time, as_tokens, is_missing
 
 RawColumn: TypeAlias = pa.Array | Sequence[object]
 NUMBER_PATTERN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 NAN_PATTERN = r"^[+-]?[nN][aA][nN]$"
 TIME_PATTERN = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?Z?$"
+BOX = pa.struct([("label", pa.string()), *((name, pa.float64()) for name in ("x", "y", "width", "height"))])
 ARROW_TYPES = {
     "number": pa.float64(),
     "category": pa.string(),
     "labels": pa.list_(pa.string()),
+    "tokens": pa.list_(pa.string()),
+    "boxes": pa.list_(BOX),
     "text": pa.string(),
     "image": pa.string(),
     "time": pa.timestamp("us", tz="UTC"),
@@ -88,6 +91,14 @@ def _labels(values: RawColumn) -> Typed:
     return _one_by_one(_listed(values), as_labels, ARROW_TYPES["labels"])
 
 
+def _tokens(values: RawColumn) -> Typed:
+    return _one_by_one(_listed(values), as_tokens, ARROW_TYPES["tokens"])
+
+
+def _boxes(values: RawColumn) -> Typed:
+    return _one_by_one(_listed(values), as_boxes, ARROW_TYPES["boxes"])
+
+
 def _pictures(values: RawColumn) -> Typed:
     found: list[str | None] = []
     refusals: dict[int, Refusal] = {}
@@ -114,6 +125,8 @@ CONVERTERS: Mapping[str, Callable[[RawColumn], Typed]] = {
     "number": _numbers,
     "time": _times,
     "labels": _labels,
+    "tokens": _tokens,
+    "boxes": _boxes,
     "image": _pictures,
 }
 

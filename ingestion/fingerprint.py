@@ -1,16 +1,21 @@
 """Whether anything changed: a cheap hash of what was declared and of the files that it names."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ingestion.manifest import FORMAT
-from ingestion.readers.choice import open_reader
-from ingestion.readers.folders import picture_files
+from ingestion.readers.archives import split_member
+from ingestion.readers.choice import files_of, open_reader
+from ingestion.readers.chunks import rows_digest
 from ingestion.readers.parquet import ParquetReader
+from ingestion.readers.reader import Reader
 from ingestion.sources import TableSource
+from ingestion.tables import FORMAT
 from polyloom.durable import file_digest, json_digest
+
+# Options that name a folder or a file beside the source's own.
+BESIDE = {"images", "classes"}
 
 
 def source_fingerprint(tables: Sequence[TableSource]) -> str:
@@ -25,21 +30,45 @@ def source_fingerprint(tables: Sequence[TableSource]) -> str:
 def _described(source: TableSource) -> dict[str, object]:
     declared = asdict(source)
     del declared["paths"]
-    contents = {split: list(_contents(source, path)) for split, path in source.ordered_paths()}
+    contents = {split: list(_contents(source, path, split)) for split, path in source.ordered_paths()}
     return {**declared, "contents": contents}
 
 
-def _contents(source: TableSource, path: Path) -> Iterator[list[object]]:
-    reader = open_reader(source, path, columns=[source.image] if source.image else [])
-    if source.kind == "pictures":
-        for relative in picture_files(path):
-            yield _status(path, relative.as_posix())
+def _contents(source: TableSource, path: Path, split: str) -> Iterator[list[object]]:
+    if source.kind == "sql":
+        reader = open_reader(source, path, columns=[], split=split)
+        yield [rows_digest(reader.rows())]
         return
-    yield [path.name, file_digest(path)]
-    if source.image and not (isinstance(reader, ParquetReader) and reader.stores_pictures()):
+    for file in files_of(source, path):
+        yield from _described_file(source, file, split)
+
+
+def _described_file(source: TableSource, path: Path, split: str) -> Iterator[list[object]]:
+    reader = open_reader(source, path, columns=[source.image] if source.image else [], split=split)
+    beside = [str(value) for name, value in sorted(source.options.items()) if name in BESIDE and value]
+    for folder in (path, *(Path(one) for one in beside)):
+        if folder.is_dir():
+            yield from (_status(folder, relative) for relative in _below(folder))
+    if path.is_dir():
+        return
+    yield [path.name, file_digest(Path(split_member(str(path))[0]) if not path.exists() else path)]
+    labels = source.options.get("labels")
+    if isinstance(labels, Mapping):
+        yield [file_digest(Path(str(one))) for one in labels.values()]
+    if source.image and source.kind in {"table", "folder"} and not _holds_pictures(reader):
         named = {value for row in reader.rows() if isinstance(value := row.values.get(source.image), str)}
+        folder = path.parent / str(source.options.get("image_folder") or "")
         for relative_path in sorted(named):
-            yield _status(path.parent, relative_path)
+            yield _status(folder, relative_path)
+
+
+def _holds_pictures(reader: Reader) -> bool:
+    return isinstance(reader, ParquetReader) and reader.stores_pictures()
+
+
+def _below(folder: Path) -> list[str]:
+    found = (Path(where, name) for where, _, names in os.walk(folder) for name in names if not name.startswith("."))
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def _status(folder: Path, relative: str) -> list[object]:

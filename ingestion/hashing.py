@@ -1,6 +1,7 @@
 """What a row is, in bytes: the hash of its content, and the number that its split and its place in a sample rest on."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -13,7 +14,6 @@ HASH_BYTES = 16
 HASH_TYPE = pa.binary(HASH_BYTES)
 KEY_DIGITS = 24
 LONGEST_SHORT_BYTES = 64
-# Cleaned texts hold no control characters, so these cannot be mistaken for content.
 BETWEEN_COLUMNS, AFTER_NAME, BETWEEN_LABELS = "\x1e", "\x1f", "\x1d"
 HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
@@ -81,13 +81,22 @@ def key_texts(hashes: np.ndarray) -> np.ndarray:
 
 
 def _named(name: str, column: pa.Array) -> pa.Array:
-    if pa.types.is_list(column.type):
+    if pa.types.is_list(column.type) and _needs_json(column):
+        column = pa.array([None if value is None else json.dumps(value) for value in column.to_pylist()], pa.string())
+    elif pa.types.is_list(column.type):
         column = pc.binary_join(column, BETWEEN_LABELS)
     elif pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64()).cast(pa.string())
     elif not pa.types.is_string(column.type):
         column = column.cast(pa.string())
-    return pc.binary_join_element_wise(name, column, AFTER_NAME)
+    # With its length beside it, no content can pass for another, whatever signs it holds.
+    return pc.binary_join_element_wise(name, pc.binary_length(column).cast(pa.string()), column, AFTER_NAME)
+
+
+def _needs_json(column: pa.Array) -> bool:
+    if not pa.types.is_string(column.type.value_type):
+        return True
+    return bool(pc.any(pc.match_substring(column.flatten(), BETWEEN_LABELS), min_count=0).as_py())
 
 
 def _mixed(texts: pa.Array, lengths: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def _kept_digest(table: AssembledTable) -> str:
         columns = [column[order] for column in columns]
     content = hashlib.sha256()
     for column in columns:
-        content.update(np.ascontiguousarray(column))
+        content.update(np.ascontiguousarray(column).data)
     return content.hexdigest()
 
 

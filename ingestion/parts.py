@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.checking import REFUSED_SCHEMA, Checked
+from ingestion.profile import profile
 from polyloom.durable import read_json, replace_file, write_json
 from polyloom.errors import IntegrityError
 
@@ -40,6 +42,7 @@ class PartStore:
         if not path.is_file():
             return None
         known = read_json(path)
+        del known["profile"]
         part = Part(**{**known, "found": tuple(known["found"])})
         return part if all(file.is_file() for file in self.files(part)) else None
 
@@ -55,8 +58,13 @@ class PartStore:
             kept_sha256=kept,
             refused_sha256=refused,
         )
-        write_json(self.folder / f"{digest}.json", asdict(part))
+        write_json(self.folder / f"{digest}.json", {**asdict(part), "profile": profile(checked.kept)})
         return part
+
+    def profile(self, part: Part) -> dict[str, Any]:
+        """What the kept rows of a part look like, column by column."""
+        found: dict[str, Any] = read_json(self.folder / f"{part.digest}.json")["profile"]
+        return found
 
     def files(self, part: Part) -> list[Path]:
         """The part's data files."""

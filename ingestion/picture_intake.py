@@ -13,7 +13,8 @@ from typing import NamedTuple
 from ingestion.blobs import BlobStore
 from ingestion.pictures import picture_limits, picture_refusal, size_refusal
 from ingestion.readers.parquet import picture_bytes
-from ingestion.refusals import Refusal, shown
+from ingestion.refusals import Refusal, RowRefused, shown
+from ingestion.remote import is_address, read_picture
 from polyloom.durable import read_json, replace_file
 from polyloom.progress import Bar, Progress
 
@@ -72,7 +73,8 @@ class PictureIntake:
     def _take_files(self, wanted: Sequence[Wanted], pool: ThreadPoolExecutor, bar: Bar) -> None:
         waiting: dict[str, list[Wanted]] = defaultdict(list)
         for one in wanted:
-            waiting[os.path.join(one.path.parent, one.value)].append(one)  # noqa: PTH118 - no Path for each row
+            place = one.value if is_address(one.value) else os.path.join(one.path.parent, one.value)  # noqa: PTH118 - no Path for each row
+            waiting[place].append(one)
         if not waiting:
             return
         known = self._known()
@@ -107,6 +109,8 @@ class PictureIntake:
                         _settle([by_number[number]], outcome, bar)
 
     def _file(self, path: str, known: Mapping[str, Seen]) -> Seen | Refusal:
+        if is_address(path):
+            return self._remote(path)
         try:
             status = os.stat(path)  # noqa: PTH116 - no Path for each row
             seen = known.get(path)
@@ -124,6 +128,14 @@ class PictureIntake:
             return Refusal("picture_missing", f"the picture {shown(path, limit=300)} cannot be opened: {why}.")
         outcome = self._content(content)
         return outcome if isinstance(outcome, Refusal) else Seen(len(content), status.st_mtime_ns, outcome)
+
+    def _remote(self, address: str) -> Seen | Refusal:
+        try:
+            content = read_picture(address)
+        except RowRefused as refused:
+            return refused.refusal
+        outcome = self._content(content)
+        return outcome if isinstance(outcome, Refusal) else Seen(len(content), 0, outcome)
 
     def _contents(self, batch: Sequence[tuple[int, bytes]]) -> list[Outcome]:
         return [self._content(content) for _, content in batch]

@@ -32,8 +32,9 @@ class Schema:
         kinds = {name: "category" for name in (source.key, source.user, source.item, source.weight) if name}
         if source.time:
             kinds[source.time] = "time"
-        if source.split:
-            kinds[source.split] = "category"
+        kinds |= dict.fromkeys([name for name in (source.split, source.group) if name], "category")
+        if source.time_split:
+            kinds[source.time_split] = "time"
         kinds |= dict.fromkeys(source.text, "text") | dict(source.columns)
         if source.image:
             kinds[source.image] = "image"

@@ -16,6 +16,7 @@ from ingestion.decisions import decide
 from ingestion.manifest import snapshot_id, snapshot_manifest
 from ingestion.parts import PartStore, part_of
 from ingestion.picture_intake import PictureIntake
+from ingestion.profile import merge
 from ingestion.quarantine import QUARANTINE_SCHEMA, listed
 from ingestion.reports import SnapshotReport, TableReport
 from ingestion.sources import TableSource
@@ -169,6 +170,11 @@ def _sweep(folder: Path) -> None:
             draft.unlink()
 
 
+def _profile(table: AssembledTable) -> dict[str, Any]:
+    """What the columns look like, over all rows that the parts kept."""
+    return merge([table.store.profile(part) for part in table.read.parts])
+
+
 def _known_boundaries(folder: Path, table: str) -> Boundaries | None:
     """Where earlier snapshots of the table were cut by time."""
     pointer = folder / POINTER
@@ -233,7 +239,7 @@ def _publish(
             for name, table in tables.items():
                 write_view(table, draft / f"{name}.view.parquet")
             pq.write_table(quarantine.cast(QUARANTINE_SCHEMA), draft / QUARANTINE)
-            extra: dict[str, dict[str, object]] = {name: {} for name in tables}
+            extra = {name: {"profile": _profile(table)} for name, table in tables.items()}
             write_json(
                 draft / MANIFEST, snapshot_manifest(identity, scenario, tables, reports, extra=extra, draft=draft)
             )

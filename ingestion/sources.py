@@ -7,8 +7,12 @@ from typing import Literal
 
 from ingestion.cleaning import Cleaning
 from ingestion.datasets import locate
+from ingestion.readers.archives import MEMBER_MARK, split_member
+from ingestion.remote import fetch, is_address
 from ingestion.rules import Rules
+from ingestion.watched import is_glob
 from polyloom.errors import RequestError
+from polyloom.home import home
 
 Kind = Literal["table", "pictures", "sql", "conll", "idx", "boxes", "hf", "folder", "log"]
 SPLITS = ("train", "validation", "test")
@@ -66,4 +70,16 @@ class TableSource:
 def resolve_paths(path: str | Mapping[str, str], *, beside: Path) -> dict[str, Path]:
     """The absolute paths of a scenario's `path`, by split (`""` where there is one path for all)."""
     given = {UNSPLIT: path} if isinstance(path, str) else path
-    return {split: locate(one, beside=beside) for split, one in given.items()}
+    return {split: _resolved(one, beside=beside) for split, one in given.items()}
+
+
+def _resolved(path: str, *, beside: Path) -> Path:
+    """Where a path leads: into the cache for an address, to the first folder of a pattern, to an archive's member."""
+    if is_address(path):
+        return fetch(path, cache=home() / "cache" / "remote")
+    if is_glob(path):
+        fixed = next(parent for parent in Path(path).parents if not is_glob(str(parent)))
+        return locate(str(fixed), beside=beside) / Path(path).relative_to(fixed)
+    outer, member = split_member(path)
+    found = locate(outer, beside=beside)
+    return found if member is None else found.with_name(f"{found.name}{MEMBER_MARK}{member}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingestion.checking import ChunkCheck, PictureTaker
 from ingestion.parts import Part, PartStore
-from ingestion.readers.choice import chunks_of, open_reader
+from ingestion.readers.choice import chunks_of, files_of, open_reader
 from ingestion.readers.chunks import Chunk
 from ingestion.readers.folders import PATH_COLUMN
 from ingestion.readers.parquet import ParquetReader
@@ -57,10 +57,11 @@ def read_table(
     schema = Schema.of(source, targets=targets)
     found: list[tuple[Part, Path, str, int]] = []
     reused = 0
+    files = [(split, file) for split, path in source.ordered_paths() for file in files_of(source, path)]
     with progress.stage(f"read {source.name}", total=None, unit="rows") as bar:
-        for split, path in source.ordered_paths():
+        for split, path in files:
             before = len(found)
-            reader = open_reader(source, path, columns=schema.columns())
+            reader = open_reader(source, path, columns=schema.columns(), split=split)
             key_column, key_prefix = _key_column(source, split)
             check = ChunkCheck(
                 table=source.name,

@@ -9,12 +9,14 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 
 from ingestion.refusals import RowRefused, shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+SIDES = ("x", "y", "width", "height")
 NOT_A_NUMBER = {"nan", "+nan", "-nan"}
 
 
@@ -66,6 +68,33 @@ def as_labels(value: object) -> list[str] | None:
     return list(dict.fromkeys(label for label in map(as_category, value) if label is not None))
 
 
+def as_tokens(value: object) -> list[str] | None:
+    """The tokens of a sentence, each as it stands: a list of texts."""
+    if is_missing(value):
+        return None
+    if not isinstance(value, (list, tuple)):
+        raise RowRefused("wrong_type", f"{shown(value)} is not a list of tokens.")
+    return [_string(token) or "" for token in value]
+
+
+def as_boxes(value: object) -> list[dict[str, object]] | None:
+    """Boxes of a picture: a list of `{label, x, y, width, height}` in pixels, width and height above 0."""
+    if is_missing(value):
+        return None
+    if not isinstance(value, (list, tuple)):
+        raise RowRefused("wrong_type", f"{shown(value)} is not a list of boxes.")
+    return [_box(box) for box in value]
+
+
+def _box(value: object) -> dict[str, object]:
+    if not isinstance(value, dict) or value.keys() < {"label", *SIDES}:
+        raise RowRefused("wrong_type", f"{shown(value)} is not a box: it needs label, {', '.join(SIDES)}.")
+    sides = {name: as_number(value[name]) for name in SIDES}
+    if None in sides.values() or not (sides["width"] or 0) > 0 or not (sides["height"] or 0) > 0:
+        raise RowRefused("out_of_range", f"{shown(value)} is not a box: its sides must be numbers above 0.")
+    return {"label": as_category(value["label"]), **sides}
+
+
 def as_time(value: object) -> int | None:
     """Microseconds since 1970 in UTC, from ISO 8601 text or seconds since 1970; without a zone, UTC is meant."""
     try:
@@ -93,7 +122,22 @@ def _moment(value: object) -> datetime | None:
 
 
 def _from_iso(text: str) -> datetime | None:
-    return None if text.lower() in NOT_A_NUMBER else datetime.fromisoformat(text)
+    if text.lower() in NOT_A_NUMBER:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return _from_words(text)
+
+
+def _from_words(text: str) -> datetime:
+    """`Wed, 31 Dec 2025 23:59:00 +0000` as mail has it (RFC 5322), and as X has it: `Wed Dec 31 23:59:00 +0000 2025`."""
+    if not text[:3].isalpha():
+        raise ValueError
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y")
 
 
 def _labels_in_text(text: str) -> object:

@@ -91,8 +91,9 @@ def _originals(table: AssembledTable, places: np.ndarray) -> dict[int, str]:
         wanted[table.read.paths[part]][table.read.places[part]][int(numbers[place])] = place
     found: dict[int, str] = {}
     schema = table.read.schema
+    splits = dict(zip(table.read.paths, table.read.given, strict=True))
     for path, by_chunk in wanted.items():
-        reader = open_reader(table.read.source, path, columns=schema.columns())
+        reader = open_reader(table.read.source, path, columns=schema.columns(), split=splits[path])
         for number, chunk in enumerate(chunks_of(reader, schema.kinds, path.name)):
             if number in by_chunk:
                 for segment in chunk.segments():

@@ -38,14 +38,23 @@ def test_links_lead_somewhere(page):
         assert "://" in target or (page.parent / target).exists(), target
 
 
+def test_every_command_of_a_group_with_a_scenario_is_documented():
+    told = re.findall(
+        r"^\| `polyloom (\w+) SCENARIO (\w+)", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE
+    )
+    for name in ("quarantine", "snapshots"):
+        assert {inner for outer, inner in told if outer == name} == set(main.commands[name].commands)
+
+
 def test_options_named_beside_a_command_are_its_options():
     context = click.Context(main)
     for line in (ROOT / "docs/commands.md").read_text().splitlines():
-        found = re.match(r"\| `polyloom (\w+)([^`]*)`", line)
+        found = re.match(r"\| `polyloom (\w+)(?: SCENARIO ([a-z]+))?([^`]*)`", line)
         if found:
             command = main.get_command(context, found[1])
+            command = command.get_command(context, found[2]) if found[2] else command
             known = {option for parameter in command.params for option in parameter.opts}
-            assert set(re.findall(r"--[a-z]+", found[2])) <= known, line
+            assert set(re.findall(r"--[a-z-]+", found[3])) <= known, line
 
 
 def test_every_section_of_a_scenario_is_in_the_guide():

@@ -44,6 +44,7 @@ MEMBER_MARK = "!"
 LONGEST_NAME_BYTES = 250
 LISTED = 10
 UTF8_FLAG = 0x800
+FOLDER_OF_MAC = "__MACOSX"
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, UnicodeDecodeError)
 
 
@@ -154,40 +155,40 @@ def _damage(path: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        raise DataError(
-            f"{path.name} cannot be unpacked: {error or type(error).__name__}. Fetch or pack it again."
-        ) from error
+        said = str(error).split("\n")[0].rstrip(":.") or type(error).__name__
+        raise DataError(f"{path.name} cannot be unpacked: {said}. Fetch or pack it again.") from error
 
 
 def _zip_members(archive: zipfile.ZipFile) -> list[Member]:
-    return [Member(_zip_name(one), one.file_size, _zip_refusal(one)) for one in archive.infolist() if not one.is_dir()]
+    named = zip(archive.infolist(), _zip_names(archive), strict=True)
+    return [Member(name, info.file_size, _zip_refusal(info, name)) for info, name in named if not info.is_dir()]
 
 
-def _zip_name(info: zipfile.ZipInfo) -> str:
-    """A member's path. Without the UTF-8 flag the standard says cp437; what Chinese systems write is gb18030."""
-    if info.flag_bits & UTF8_FLAG or info.filename.isascii():
-        return info.filename
-    written = info.filename.encode("cp437")
+def _zip_names(archive: zipfile.ZipFile) -> list[str]:
+    """Paths of all members. Without the UTF-8 flag the standard says cp437; Chinese systems write gb18030."""
+    unmarked = [info.filename for info in archive.infolist() if not info.flag_bits & UTF8_FLAG]
+    written = "\n".join(unmarked).encode("cp437")
     for encoding in ("utf-8", "gb18030"):
         with contextlib.suppress(UnicodeDecodeError):
-            return written.decode(encoding)
-    return info.filename
+            decoded = iter(written.decode(encoding).split("\n"))
+            return [one.filename if one.flag_bits & UTF8_FLAG else next(decoded) for one in archive.infolist()]
+    return [info.filename for info in archive.infolist()]
 
 
-def _zip_refusal(info: zipfile.ZipInfo) -> str:
+def _zip_refusal(info: zipfile.ZipInfo, name: str) -> str:
     if info.flag_bits & 1:
         return "is locked with a password; pack it without one"
     mode = info.external_attr >> 16
     if mode and stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
         return "is a link; pack the file itself"
-    return _path_refusal(_zip_name(info))
+    return _path_refusal(name)
 
 
 def _zip_contents(archive: zipfile.ZipFile, wanted: set[str]) -> Iterator[tuple[str, BinaryIO]]:
-    for info in archive.infolist():
-        if _zip_name(info) in wanted:
+    for info, name in zip(archive.infolist(), _zip_names(archive), strict=True):
+        if name in wanted:
             with archive.open(info) as stream:
-                yield _zip_name(info), stream  # type: ignore[misc]  # it reads like any binary file
+                yield name, stream  # type: ignore[misc]  # it reads like any binary file
 
 
 def _tar_members(path: Path) -> list[Member]:
@@ -299,12 +300,9 @@ def _is_picture(name: str) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return (
-        any(part.startswith(".") and part != "." for part in parts)
-        or parts[0] == "__MACOSX"
-        or parts[-1].lower() in SYSTEM_FILES
-    )
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    hides = any(part.startswith(".") and part not in {".", ".."} for part in parts)
+    return hides or parts[:1] == (FOLDER_OF_MAC,) or parts[-1].lower() in SYSTEM_FILES
 
 
 def _content(members: Sequence[Member]) -> str:

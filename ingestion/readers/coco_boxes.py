@@ -8,11 +8,12 @@ from pathlib import Path
 import ijson  # type: ignore[import-untyped]  # it brings no types
 import numpy as np
 
-from ingestion.readers.json_array import opened_json, without_decimals
+from ingestion.readers.json_array import arrays_of, opened_json, without_decimals
 from ingestion.readers.labelled_boxes import Box, BoxRow, Pictures
 from ingestion.refusals import RowRefused, shown
 from polyloom.errors import DataError
 
+PARTS = ("images", "annotations", "categories")
 NEEDS = "A COCO file has `images`, `annotations` and `categories`."
 
 
@@ -51,9 +52,10 @@ def coco_rows(path: Path, pictures: Pictures) -> Iterator[BoxRow]:
     """A row for each image, numbered as it stands in `images`; then one for each annotation of no image."""
     if not path.stat().st_size:
         raise DataError(f"{path.name} is empty. {NEEDS}")
+    missing = [name for name in PARTS if name not in (arrays_of(path) or ())]
+    if missing:
+        raise DataError(f"{path.name} has no list {missing[0]!r}. {NEEDS}")
     names = {_identity(one, "id"): str(one.get("name")) for one in _objects(path, "categories")}
-    if not names:
-        raise DataError(f"{path.name} has no categories. {NEEDS}")
     positions: dict[object, int] = {}
     for position, image in enumerate(_objects(path, "images")):
         positions.setdefault(_identity(image, "id"), position)

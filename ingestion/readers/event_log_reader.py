@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ingestion.event_log import Segment, is_log, segments
-from ingestion.readers.chunks import CHUNK_BYTES, Chunk, bytes_digest
+from ingestion.readers.chunks import CHUNK_BYTES, Chunk
 from ingestion.readers.json_lines import JsonLinesChunk, json_row
 from ingestion.readers.reader import RawRow
 from polyloom.errors import DataError
@@ -38,7 +38,7 @@ class EventLogReader:
         """The rows by the chunk; `kinds` are the declared columns."""
         for segment in segments(self._folder):
             for number, content in _blocks(segment):
-                yield JsonLinesChunk(segment.path.name, bytes_digest(content), content, number, kinds)
+                yield JsonLinesChunk(segment.path.name, content, number, kinds)
 
 
 def _blocks(segment: Segment) -> Iterator[tuple[int, bytes]]:

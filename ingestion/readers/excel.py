@@ -145,9 +145,9 @@ def damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise DataError(
-            f"{path.name} is not a whole Excel file: {error or type(error).__name__}. "
-            f"Open it in Excel and save it again."
+            f"{path.name} is not a whole Excel file: {said}. Open it in Excel and save it again."
         ) from error
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -14,19 +14,21 @@ from ingestion.readers.separated_chunk import SeparatedChunk, plain_records
 from ingestion.refusals import Refusal
 from polyloom.errors import DataError, RequestError
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIELD_LIMIT_MESSAGE = "field larger than field limit"
 
 
 class SeparatedReader:
-    """The rows of one CSV or TSV file, whose first line names the columns."""
+    """The rows of one CSV or TSV file, whose first line names the columns unless `names` does."""
 
-    def __init__(self, path: Path, *, encoding: str, separator: str) -> None:
+    def __init__(self, path: Path, *, encoding: str, separator: str, names: Sequence[str] = ()) -> None:
         if len(separator) != 1 or separator in '"\r\n':
             raise RequestError(f"separator: {separator!r} is not one character such as ',' or ';' or a tab.")
         self._path = path
         self._encoding = encoding
         self._codec = checked_codec(encoding, path)
         self._separator = separator
+        self._given = list(names)
 
     def header(self) -> frozenset[str]:
         """The columns that the first line names."""
@@ -50,17 +52,25 @@ class SeparatedReader:
         """The rows by the chunk; `kinds` are the declared columns."""
         with self._path.open("rb") as stream:
             line = stream.readline()
-        plain_header = self._codec == "utf-8-sig" and line.count(b'"') % 2 == 0 and b"\r" not in line.rstrip(b"\r\n")
+        marked = line.startswith(BYTE_ORDER_MARK)
+        if self._given and self._codec == "utf-8-sig" and not marked:
+            yield from self._chunks_after(0, 1, self._given, kinds)
+            return
+        plain_header = (
+            not self._given
+            and self._codec == "utf-8-sig"
+            and line.count(b'"') % 2 == 0
+            and b"\r" not in line.rstrip(b"\r\n")
+        )
         if not plain_header:
             yield from row_chunks(self._path.name, self.rows())
             return
         with self._open() as stream_of_text:
             names = self._names(_Lines(stream_of_text))
-        yield from self._chunks_after(len(line), names, kinds)
+        yield from self._chunks_after(len(line), 2, names, kinds)
 
-    def _chunks_after(self, position: int, names: list[str], kinds: Mapping[str, str]) -> Iterator[Chunk]:
-        """Chunks from a position at the start of the second line on; where quotes do not pair, rows one by one."""
-        first = 2
+    def _chunks_after(self, position: int, first: int, names: list[str], kinds: Mapping[str, str]) -> Iterator[Chunk]:
+        """Chunks from a position at the start of line `first` on; where quotes do not pair, rows one by one."""
         with self._path.open("rb") as stream:
             while True:
                 stream.seek(position)
@@ -109,6 +119,8 @@ class SeparatedReader:
         return self._path.open(encoding=self._codec, errors="surrogateescape", newline="")
 
     def _names(self, lines: "_Lines") -> list[str]:
+        if self._given:
+            return self._given
         try:
             names = next(csv.reader(lines, delimiter=self._separator, strict=True), [])
         except csv.Error as error:

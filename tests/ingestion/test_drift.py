@@ -85,4 +85,6 @@ def test_samples_of_one_distribution_do_not_drift(size):
 def test_the_same_profile_and_no_rows_at_all_say_nothing():
     same = {"t": profile(pa.table({"c": ["a", None], "d": [1.0, 2.0]}))}
     assert drift(same, same) == []
-    assert drift(same, {"t": profile(pa.table({"c": pa.array([], pa.string()), "d": pa.array([], pa.float64())}))}) == []
+    assert (
+        drift(same, {"t": profile(pa.table({"c": pa.array([], pa.string()), "d": pa.array([], pa.float64())}))}) == []
+    )

@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 
 import pytest
 
@@ -24,7 +24,7 @@ WORDS = ["red", "blue", "green"]
         ("at", [1_700_000_000, 1_700_000_001], "time", "named like a time, and holds seconds since 1970"),
         ("count", [1_700_000_000, 1_700_000_001], "number", "holds numbers"),
         ("when", ["2026-01-31", "2026-02-01T10:00:00Z"], "time", "holds times such as '2026-01-31'"),
-        ("day", [datetime.date(2026, 1, 31)], "time", "holds times"),
+        ("day", [dt.date(2026, 1, 31)], "time", "holds times"),
         ("colour", WORDS * 10, "category", "3 different values in 30 rows, such as 'red'"),
         ("title", [f"a red kite number {n}" for n in range(30)], "text", "30 different texts in 30 rows"),
         ("question", ["我的卡什么时候到", "怎么退货", "密码忘了"], "text", "3 different texts in 3 rows"),

@@ -92,7 +92,11 @@ def test_json_lines_with_lists_and_mappings(tmp_path, ingested):
     rows = [{"uid": f"u{n}", "tags": ["a", "b"][: n % 3], "nested": {"x": 1}, "split": "train"} for n in range(30)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     inferred = infer(path)
-    assert (inferred.data["key"], inferred.data["split"], inferred.data["columns"]) == ("uid", "split", {"tags": "labels"})
+    assert (inferred.data["key"], inferred.data["split"], inferred.data["columns"]) == (
+        "uid",
+        "split",
+        {"tags": "labels"},
+    )
     assert "# left out: nested: holds dict values, which have no column kind" in inferred.text
     assert ingested(inferred).rows_kept == 30
 
@@ -111,6 +115,19 @@ def test_pictures_in_parquet_and_in_folders(tmp_path, ingested, picture):
     assert folder.reasons["kind"] == "a folder of 2 pictures in 2 class folders: cat, dog"
     report = ingested(folder)
     assert set(open_snapshot(report.folder).table("pets")["label"].to_pylist()) == {"cat", "dog"}
+
+
+def test_paths_of_pictures_count_only_where_pictures_are(tmp_path, ingested, picture):
+    path = write_csv(tmp_path / "photos.csv", ["id", "photo"], [[n, f"pictures/{n}.png"] for n in range(5)])
+    inferred = infer(path)
+    assert "image" not in inferred.data
+    assert "# left out: photo: holds paths of pictures such as 'pictures/0.png', but no such file lies" in inferred.text
+    (tmp_path / "pictures").mkdir()
+    for number in range(5):
+        (tmp_path / "pictures" / f"{number}.png").write_bytes(picture())
+    inferred = infer(path)
+    assert inferred.data["image"] == "photo"
+    assert ingested(inferred).rows_kept == 5
 
 
 def test_refused_rows_do_not_stand_in_the_way(tmp_path, ingested):
@@ -137,7 +154,7 @@ def test_what_cannot_be_inferred(tmp_path, name, content, error, message):
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(DataError, match="holds no pictures. Name a file with a table"):
+    with pytest.raises(DataError, match=r"holds no pictures\. Name a file with a table"):
         infer(tmp_path)
 
 

@@ -89,8 +89,8 @@ def test_no_damage_is_more_than_a_refusal(kind: str, data: st.DataObject) -> Non
 
 MODES = [
     ("PNG", "1"), ("PNG", "L"), ("PNG", "LA"), ("PNG", "P"), ("PNG", "RGBA"), ("PNG", "I;16"), ("JPEG", "CMYK"),
-    ("TIFF", "CMYK"), ("TIFF", "F"), ("TIFF", "I"), ("TIFF", "I;16"), ("TIFF", "LAB"), ("TIFF", "PA"), ("TIFF", "YCbCr"),
-    ("BMP", "1"), ("PPM", "I"), ("PPM", "F"), ("GIF", "P"),
+    ("TIFF", "CMYK"), ("TIFF", "F"), ("TIFF", "I"), ("TIFF", "I;16"), ("TIFF", "LAB"), ("TIFF", "PA"),
+    ("TIFF", "YCbCr"), ("BMP", "1"), ("PPM", "I"), ("PPM", "F"), ("GIF", "P"),
 ]  # fmt: skip
 
 

@@ -26,11 +26,12 @@ def test_a_range_includes_its_ends_and_lets_missing_values_pass():
 
 def test_a_range_of_times():
     assert refused([0, DAY, 2 * DAY + 1], ColumnRule(minimum=1, maximum=2 * DAY), TIME) == {
-        0: ("out_of_range", "'c': 1970-01-01T00:00:00Z is below 1970-01-01T00:00:00.000001Z, the least that the "
-                            "scenario allows."),
-        2: ("out_of_range", "'c': 1970-01-03T00:00:00.000001Z is above 1970-01-03T00:00:00Z, the most that the "
-                            "scenario allows."),
-    }  # fmt: skip
+        place: ("out_of_range", f"'c': 1970-01-0{said} that the scenario allows.")
+        for place, said in (
+            (0, "1T00:00:00Z is below 1970-01-01T00:00:00.000001Z, the least"),
+            (2, "3T00:00:00.000001Z is above 1970-01-03T00:00:00Z, the most"),
+        )
+    }
 
 
 def test_a_pattern_holds_for_the_whole_value():

@@ -160,9 +160,9 @@ def test_paths_must_be_splits(path: Path) -> None:
 
 
 def test_an_unknown_ending(ingest, tmp_path: Path) -> None:
-    (tmp_path / "rows.xlsx").write_bytes(b"PK")
-    with pytest.raises(RequestError, match=r"'rows.xlsx' ends in '.xlsx'. Allowed endings: .csv, "):
-        ingest(TableSource(name="t", paths={"": tmp_path / "rows.xlsx"}, text=("a",)))
+    (tmp_path / "rows.docx").write_bytes(b"PK")
+    with pytest.raises(RequestError, match=r"'rows.docx' ends in '.docx'. Allowed endings: .arrow, .csv, "):
+        ingest(TableSource(name="t", paths={"": tmp_path / "rows.docx"}, text=("a",)))
 
 
 def test_a_wrong_separator_is_guessed(ingest, tmp_path: Path) -> None:

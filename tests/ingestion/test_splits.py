@@ -121,9 +121,7 @@ def test_no_time_at_all_fixes_no_boundary() -> None:
 def test_a_column_of_names_becomes_codes_and_refusals() -> None:
     named = named_splits(pa.array(["train", "Dev", None, "TEST", "later"]))
     assert named.codes.tolist() == [TRAIN, VALIDATION, TRAIN, TEST, TRAIN]
-    assert {place: refusal.reason for place, refusal in named.refused.items()} == dict.fromkeys(
-        (2, 4), "unknown_split"
-    )
+    assert {place: refusal.reason for place, refusal in named.refused.items()} == dict.fromkeys((2, 4), "unknown_split")
     assert named.refused[4].message.startswith("'later' is not a split; allowed: train, training, validation")
 
 

@@ -48,13 +48,13 @@ def outcomes(path: Path) -> list[tuple[int, object]]:
 
 
 def test_types_empty_rows_and_rows_above(book: Callable[..., Path]) -> None:
-    when, day = dt.datetime(2026, 1, 31, 12, 30), dt.date(2026, 2, 1)
+    when, day = dt.datetime.fromisoformat("2026-01-31T12:30:00"), dt.datetime.fromisoformat("2026-02-01")
     path = book(
         rows_of([], ["名称", "price", "sold", "at"], ["鞋", 12.5, True, when], [], [" x ", 3, False, day], [None, 4])
     )
     assert outcomes(path) == [
         (3, {"名称": "鞋", "price": 12.5, "sold": True, "at": when}),
-        (5, {"名称": " x ", "price": 3, "sold": False, "at": dt.datetime(2026, 2, 1)}),
+        (5, {"名称": " x ", "price": 3, "sold": False, "at": day}),
         (6, {"名称": None, "price": 4, "sold": None, "at": None}),
     ]
 
@@ -128,7 +128,7 @@ def test_a_title_above_the_names(book: Callable[..., Path]) -> None:
 
 def test_only_names_are_no_rows(book: Callable[..., Path]) -> None:
     assert outcomes(book(rows_of(["a", "b"]))) == []
-    with pytest.raises(DataError, match="prices.xlsx is empty: no sheet of it has values"):
+    with pytest.raises(DataError, match=r"prices.xlsx is empty: no sheet of it has values"):
         ExcelReader(book(rows_of(), rows_of()))
 
 

@@ -1,0 +1,92 @@
+"""What releases rest on and show: the snapshots they learned from, the items and the pictures that they find."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from flows import settings
+from polyloom.durable import read_json
+from polyloom.home import home
+from releases.registry import Registered, Registry
+
+SNAPSHOT_TAG = "polyloom.snapshot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedFrom:
+    """A release that an item is in, or may be in, and why."""
+
+    scenario: str
+    version: str
+    digest: str
+    aliases: tuple[str, ...]
+    path: str
+    why: str
+
+
+def releases_with(scenario: str, keys: Iterable[str], *, snapshots: Iterable[str]) -> list[LearnedFrom]:
+    """The releases of a scenario that hold one of the items, learned from one of the snapshots, or may have."""
+    wanted, held = set(keys), set(snapshots)
+    return [
+        LearnedFrom(
+            scenario=scenario,
+            version=release.version,
+            digest=release.digest,
+            aliases=release.aliases,
+            path=str(release.path),
+            why=why,
+        )
+        for release in registry().versions(scenario)
+        if (why := _why(release, wanted, held))
+    ]
+
+
+def named_snapshots(scenario: str) -> set[str]:
+    """The snapshots that a release of the scenario was made from, or that a run is at work on."""
+    store = registry()
+    named = {release.tags.get(SNAPSHOT_TAG, "") for release in store.versions(scenario)}
+    experiment = store.client.get_experiment_by_name(scenario)
+    if experiment is not None:
+        running = store.client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'")
+        named |= {run.data.tags.get(SNAPSHOT_TAG, "") for run in running}
+    return named - {""}
+
+
+def released_pictures(*, but: Iterable[str] = (), of: str | None = None) -> set[str]:
+    """The pictures, by SHA-256, that releases of all scenarios show; `but` are items of scenario `of` left out."""
+    left_out = set(but)
+    found: set[str] = set()
+    for bundle in sorted((home() / "releases").glob("*/*")):
+        skip = left_out if bundle.parent.name == of else set()
+        found |= {picture for key, picture in _pictures(bundle) if key not in skip}
+    return found
+
+
+def registry() -> Registry:
+    """The registry of this state folder."""
+    settings.apply()
+    return Registry(os.environ["MLFLOW_TRACKING_URI"], home() / "ledger")
+
+
+def _why(release: Registered, keys: set[str], snapshots: set[str]) -> str:
+    items = release.path / "items.parquet"
+    if items.is_file() and not keys.isdisjoint(pq.read_table(items, columns=["_key"])["_key"].to_pylist()):
+        return "its index holds the item"
+    snapshot = release.tags.get(SNAPSHOT_TAG, "")
+    if snapshot in snapshots:
+        return "it learned from a snapshot that held the item"
+    there = home() / "snapshots" / release.scenario / snapshot / "manifest.json"
+    return "" if snapshot and there.is_file() else "its snapshot is gone: it may have learned from the item"
+
+
+def _pictures(bundle: Path) -> Iterator[tuple[str, str]]:
+    if not (bundle / "application.json").is_file() or not (bundle / "items.parquet").is_file():
+        return
+    index: dict[str, Any] = read_json(bundle / "application.json")["index"] or {}
+    if index.get("image"):
+        rows = pq.read_table(bundle / "items.parquet", columns=["_key", index["image"]]).to_pylist()
+        yield from ((row["_key"], row[index["image"]]) for row in rows if row[index["image"]])
