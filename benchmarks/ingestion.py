@@ -174,7 +174,9 @@ def text_figures(folder: Path, rows: int) -> list[Figure]:
     return [
         ratio(f"{name}, against DuckDB", first["seconds"], "s", against=peer, at_most=4.0),
         below(f"{name}, peak memory", first["peak_bytes"] / GIB, "GiB", limit=2.0),
-        ratio("the same again, against the first time", unchanged["seconds"], "s", against=first["seconds"], at_most=0.1),
+        ratio(
+            "the same again, against the first time", unchanged["seconds"], "s", against=first["seconds"], at_most=0.1
+        ),
         ratio("1% more rows, against the first time", appended["seconds"], "s", against=first["seconds"], at_most=0.1),
     ]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.assembly import table_sources
 from flows.scenario_file import LoadedScenario, load_scenario
+from ingestion.amendments import amendments_digest
 from ingestion.fingerprint import source_fingerprint
 from polyloom.durable import json_digest, read_json, write_json
 from polyloom.errors import IntegrityError
@@ -23,6 +24,7 @@ def request_digest(loaded: LoadedScenario) -> str:
         {
             "scenario": deciding(loaded),
             "sources": source_fingerprint(table_sources(loaded.scenario, beside=loaded.path.parent)),
+            "amendments": amendments_digest(home() / "snapshots" / loaded.scenario.name),
             "code": code_version(),
         }
     )

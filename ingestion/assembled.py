@@ -43,7 +43,8 @@ ALWAYS_NEEDED = ("_identity", "_hash")
 class AssembledTable:
     """The rows of one table in the order of the source: positions count the kept rows of all parts.
 
-    `chosen` are the rows that the sample took, `late` the refusals of rows that their parts had kept.
+    `chosen` are the rows that the sample took, `late` the refusals of rows that their parts had kept. `replaced` rows
+    are out, because repaired ones stand in their place.
     """
 
     read: ReadTable
@@ -53,6 +54,7 @@ class AssembledTable:
     chosen: np.ndarray
     refused_chosen: np.ndarray
     boundaries: Boundaries | None = None
+    replaced: int = 0
     late: dict[int, Refusal] = field(default_factory=dict)
     pictures: dict[int, str] = field(default_factory=dict)
 
@@ -80,6 +82,17 @@ class AssembledTable:
         table._assign_splits(fractions=fractions, seed=seed, known=known)
         table._take_sample(stratum=targets[0] if targets else None, seed=seed)
         return table
+
+    def without(self, earlier: "AssembledTable", *, kept: np.ndarray, refused: np.ndarray) -> None:
+        """Take the sample of `earlier`, which had fewer parts, without some of its rows, and all rows since."""
+        for chosen, before, gone in (
+            (self.chosen, earlier.chosen, kept),
+            (self.refused_chosen, earlier.refused_chosen, refused),
+        ):
+            chosen[:] = True
+            chosen[: len(before)] = before
+            chosen[gone] = False
+        self.replaced = len(kept) + len(refused)
 
     def column(self, name: str) -> pa.Array:
         """A column of all rows of the parts."""

@@ -20,7 +20,10 @@ COMPRESSION = "snappy"
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What is known of a part without reading it; the digests are SHA-256 of its two files."""
+    """What is known of a part without reading it; the digests are SHA-256 of its two files.
+
+    `forgotten` rows were about items that are to be forgotten: nothing of them is stored.
+    """
 
     digest: str
     rows: int
@@ -28,6 +31,7 @@ class Part:
     found: tuple[str, ...]
     kept_sha256: str
     refused_sha256: str
+    forgotten: int = 0
 
 
 class PartStore:
@@ -46,8 +50,8 @@ class PartStore:
         part = Part(**{**known, "found": tuple(known["found"])})
         return part if all(file.is_file() for file in self.files(part)) else None
 
-    def put(self, digest: str, checked: Checked) -> Part:
-        """Write a checked chunk."""
+    def put(self, digest: str, checked: Checked, *, forgotten: int = 0) -> Part:
+        """Write a checked chunk, without the rows that were `forgotten`."""
         kept = self._write(f"{digest}.parquet", checked.kept)
         refused = self._write(f"{digest}.refused.parquet", checked.refused) if checked.refused.num_rows else ""
         part = Part(
@@ -57,6 +61,7 @@ class PartStore:
             found=tuple(sorted(checked.found)),
             kept_sha256=kept,
             refused_sha256=refused,
+            forgotten=forgotten,
         )
         write_json(self.folder / f"{digest}.json", {**asdict(part), "profile": profile(checked.kept)})
         return part

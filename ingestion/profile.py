@@ -117,8 +117,9 @@ def _told_values(counts: Counter[str], *, capped: bool) -> Profile:
 def _range(numbers: np.ndarray) -> Profile:
     if not len(numbers):
         return {}
-    mean = float(numbers.mean())
-    spread = float(((numbers - mean) ** 2).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = _finite(float(numbers.mean()))
+        spread = _finite(float(((numbers - mean) ** 2).sum()))
     return {"min": numbers.min().item(), "max": numbers.max().item(), "mean": mean, "spread": spread}
 
 
@@ -128,10 +129,16 @@ def _merged_range(parts: Sequence[Profile]) -> Profile:
         return {}
     counts = np.array([part["rows"] - part["nulls"] for part in parts], dtype=np.float64)
     means = np.array([part["mean"] for part in parts])
-    mean = float((counts * means).sum() / counts.sum())
-    spread = sum(part["spread"] for part in parts) + float((counts * (means - mean) ** 2).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = _finite(float((counts * means).sum() / counts.sum()))
+        spread = _finite(sum(part["spread"] for part in parts) + float((counts * (means - mean) ** 2).sum()))
     least, most = min(part["min"] for part in parts), max(part["max"] for part in parts)
     return {"min": least, "max": most, "mean": mean, "spread": spread}
+
+
+def _finite(value: float) -> float:
+    """The value, or the largest that there is where it does not fit: JSON knows no infinity."""
+    return float(np.nan_to_num(value, nan=0.0))
 
 
 def _counted(lengths: pa.ChunkedArray) -> Counter[str]:

@@ -9,13 +9,14 @@ from pathlib import Path
 class TableReport:
     """What became of one table's rows; `reasons` counts the refused ones by reason.
 
-    `parts` is how many parts it has, `parts_reused` how many of them were there before.
+    `rows_forgotten` were about items that are to be forgotten, and count nowhere else. `parts` is how many parts it has, `parts_reused` how many of them were there before.
     """
 
     rows_in: int
     rows_kept: int
     rows_quarantined: int
     rows_available: int
+    rows_forgotten: int
     reasons: Mapping[str, int]
     columns_ignored: tuple[str, ...]
     parts: int

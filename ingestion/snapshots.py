@@ -11,18 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.assembled import AssembledTable
+from ingestion.assembling import Assembling
 from ingestion.blobs import BlobStore
-from ingestion.decisions import decide
 from ingestion.manifest import snapshot_id, snapshot_manifest
 from ingestion.parts import PartStore, part_of
-from ingestion.picture_intake import PictureIntake
 from ingestion.profile import merge
 from ingestion.quarantine import QUARANTINE_SCHEMA, listed
 from ingestion.reports import SnapshotReport, TableReport
 from ingestion.sources import TableSource
 from ingestion.splits import Boundaries
-from ingestion.tables import read_table
-from ingestion.views import INTERNAL, quarantine_of, viewed, write_view
+from ingestion.views import INTERNAL, viewed, write_view
 from polyloom.durable import file_digest, locked, publish_folder, read_json, replace_file, write_json
 from polyloom.errors import DataError, IntegrityError, QuarantineError
 from polyloom.progress import SILENT, Progress
@@ -65,39 +63,24 @@ def take_snapshot(
         waiting=lambda: progress.log(f"waiting: {scenario} is being ingested by another run"),
     ):
         _sweep(folder)
-        parts = PartStore(folder / PARTS)
-        assembled: dict[str, AssembledTable] = {}
-        for source in tables:
-            intake = PictureIntake(
-                blobs=blob_store,
-                column=source.image or "",
-                checked=blobs / "checked" / f"{scenario}.{source.name}.json",
-                progress=progress,
-            )
-            targets = rare_labels.get(source.name, ())
-            read = read_table(
-                source,
-                targets=targets,
-                parts=parts,
-                take_picture=intake.take_bytes,
-                holds=blob_store.holds,
-                progress=progress,
-            )
-            assembled[source.name] = AssembledTable.of(
-                read,
-                parts,
-                targets=targets,
-                fractions=fractions,
-                seed=seed,
-                known=_known_boundaries(folder, source.name),
-            )
-            assembled[source.name].take_pictures(intake.take)
-        decide(assembled, rare_labels=rare_labels)
-        quarantined = {name: quarantine_of(table) for name, table in assembled.items()}
-        reports = {name: _report(table, quarantined[name]) for name, table in assembled.items()}
-        _stop_when_too_many(reports, quarantined, max_share=max_share, refused=folder / REFUSED)
+        assembling = Assembling(
+            scenario=scenario,
+            folder=folder,
+            parts=PartStore(folder / PARTS),
+            blobs=blob_store,
+            checked=blobs / "checked",
+            rare_labels=rare_labels,
+            fractions=fractions,
+            seed=seed,
+            boundaries=_known_boundaries(folder),
+            progress=progress,
+        )
+        assembled, quarantined = assembling.tables(tables)
+        refused = {name: found.rows for name, found in quarantined.items()}
+        reports = {name: _report(table, refused[name]) for name, table in assembled.items()}
+        _stop_when_too_many(reports, refused, max_share=max_share, refused=folder / REFUSED)
         blob_store.sync()
-        return _publish(folder, scenario, assembled, pa.concat_tables(quarantined.values()), reports)
+        return _publish(folder, scenario, assembled, pa.concat_tables(refused.values()), reports)
 
 
 def open_snapshot(folder: Path) -> "Snapshot":
@@ -175,14 +158,13 @@ def _profile(table: AssembledTable) -> dict[str, Any]:
     return merge([table.store.profile(part) for part in table.read.parts])
 
 
-def _known_boundaries(folder: Path, table: str) -> Boundaries | None:
-    """Where earlier snapshots of the table were cut by time."""
+def _known_boundaries(folder: Path) -> dict[str, Boundaries]:
+    """Where earlier snapshots of the tables were cut by time."""
     pointer = folder / POINTER
     if not pointer.exists():
-        return None
+        return {}
     tables = open_snapshot(folder / str(read_json(pointer)["id"])).manifest["tables"]
-    known = tables.get(table, {}).get("boundaries")
-    return Boundaries(**known) if known else None
+    return {name: Boundaries(**told["boundaries"]) for name, told in tables.items() if told.get("boundaries")}
 
 
 def _report(table: AssembledTable, quarantined: pa.Table) -> TableReport:
@@ -191,7 +173,8 @@ def _report(table: AssembledTable, quarantined: pa.Table) -> TableReport:
         rows_in=kept + quarantined.num_rows,
         rows_kept=kept,
         rows_quarantined=quarantined.num_rows,
-        rows_available=len(table.splits) + len(table.refused_splits),
+        rows_available=len(table.splits) + len(table.refused_splits) - table.replaced,
+        rows_forgotten=sum(part.forgotten for part in table.read.parts),
         reasons=dict(sorted(Counter(quarantined["reason"].to_pylist()).items())),
         columns_ignored=table.read.columns_ignored,
         parts=len(table.read.parts),

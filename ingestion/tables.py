@@ -1,18 +1,21 @@
 """One source into parts: chunks are read, checked and stored, unless they were before."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from ingestion.barred import Barrier
 from ingestion.checking import ChunkCheck, PictureTaker
+from ingestion.forgotten import Forgotten
 from ingestion.parts import Part, PartStore
 from ingestion.readers.choice import chunks_of, files_of, open_reader
-from ingestion.readers.chunks import Chunk
+from ingestion.readers.chunks import Chunk, row_chunks
 from ingestion.readers.folders import PATH_COLUMN
 from ingestion.readers.parquet import ParquetReader
+from ingestion.readers.reader import RawRow
 from ingestion.schema import Schema
 from ingestion.sources import TableSource
 from polyloom.durable import json_digest
@@ -23,22 +26,45 @@ FORMAT = 2
 THREADS = 2
 # Chunks that are read before the oldest one is done: what bounds the memory.
 AHEAD = 3
+# The place of a part whose rows a person repaired.
+REPAIRED = -1
 
 Holds = Callable[[str, int], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadTable:
-    """A source as parts. Part i is number `places[i]` of the file `paths[i]`, which stands for the split `given[i]`."""
+    """A source as parts. Part i is number `places[i]` of the file `paths[i]`, which stands for the split `given[i]`.
+
+    `checks` are those of each split; `repaired` are the contents of rows that a person repaired, by source and number.
+    """
 
     source: TableSource
     schema: Schema
+    checks: Mapping[str, ChunkCheck]
+    barrier: Barrier
     parts: tuple[Part, ...]
     paths: tuple[Path, ...]
     given: tuple[str, ...]
     places: tuple[int, ...]
     columns_ignored: tuple[str, ...]
     reused: int
+    repaired: Mapping[tuple[str, int], str] = field(default_factory=dict)
+
+    def with_repaired(self, rows: Mapping[tuple[Path, str], Sequence[RawRow]], store: PartStore) -> "ReadTable":
+        """The same table with further parts: repaired rows, by the file and the split of the rows that they repair."""
+        parts = []
+        for (_, split), some in rows.items():
+            (chunk,) = row_chunks(some[0].source, some, size=len(some))
+            parts.append(_part(chunk, self.checks[split], store, self.barrier)[0])
+        return replace(
+            self,
+            parts=(*self.parts, *parts),
+            paths=(*self.paths, *(path for path, _ in rows)),
+            given=(*self.given, *(split for _, split in rows)),
+            places=(*self.places, *(REPAIRED for _ in rows)),
+            repaired={(row.source, row.number): row.content for some in rows.values() for row in some},
+        )
 
 
 def read_table(
@@ -48,13 +74,18 @@ def read_table(
     parts: PartStore,
     take_picture: PictureTaker,
     holds: Holds,
+    forgotten: Forgotten,
     progress: Progress,
 ) -> ReadTable:
     """Read a source, chunk by chunk. `targets` are the columns that a task predicts: a row must have a value there.
 
+    Nothing is stored of rows about items that are in the ledger `forgotten`.
+
     Raises DataError when a file cannot be read at all, lacks a declared column, or when there is no row.
     """
     schema = Schema.of(source, targets=targets)
+    barrier = Barrier.of(source, forgotten)
+    checks: dict[str, ChunkCheck] = {}
     found: list[tuple[Part, Path, str, int]] = []
     reused = 0
     files = [(split, file) for split, path in source.ordered_paths() for file in files_of(source, path)]
@@ -74,18 +105,21 @@ def read_table(
             header = reader.header()
             if header is not None:
                 schema.check_columns(header, where=path.name, hint=_separator_hint(header))
+            checks[split] = check
             chunks = chunks_of(reader, schema.kinds, path.name)
-            for place, (part, was_there) in enumerate(_parts_of(chunks, check, parts, bar)):
+            for place, (part, was_there) in enumerate(_parts_of(chunks, check, parts, barrier, bar)):
                 found.append((part, path, split, place))
                 reused += was_there
             _check_columns(schema, path, found[before:])
-    if not any(part.rows + part.refused for part, *_ in found):
+    if not any(part.rows + part.refused + part.forgotten for part, *_ in found):
         where = ", ".join(str(path) for _, path in source.ordered_paths())
         raise DataError(f"data.{source.name}: {where} holds no rows. Put rows there, or take the table out.")
     names = {name for part, *_ in found for name in part.found}
     return ReadTable(
         source=source,
         schema=schema,
+        checks=checks,
+        barrier=barrier,
         parts=tuple(part for part, *_ in found),
         paths=tuple(path for _, path, *_ in found),
         given=tuple(split for *_, split, _ in found),
@@ -95,14 +129,15 @@ def read_table(
     )
 
 
-def _parts_of(chunks: Iterator[Chunk], check: ChunkCheck, parts: PartStore, bar: Bar) -> Iterator[tuple[Part, bool]]:
+def _parts_of(
+    chunks: Iterator[Chunk], check: ChunkCheck, parts: PartStore, barrier: Barrier, bar: Bar
+) -> Iterator[tuple[Part, bool]]:
     """The parts of one path in order, and whether each was there; a few chunks are checked ahead, by threads."""
-    rules = json_digest({"format": FORMAT, "check": _described(check)})
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         waiting: list[Future[tuple[Part, bool]]] = []
         while True:
             ahead = islice(chunks, AHEAD - len(waiting))
-            waiting += [pool.submit(_part, chunk, check, parts, rules) for chunk in ahead]
+            waiting += [pool.submit(_part, chunk, check, parts, barrier) for chunk in ahead]
             if not waiting:
                 return
             part, was_there = waiting.pop(0).result()
@@ -110,12 +145,16 @@ def _parts_of(chunks: Iterator[Chunk], check: ChunkCheck, parts: PartStore, bar:
             yield part, was_there
 
 
-def _part(chunk: Chunk, check: ChunkCheck, parts: PartStore, rules: str) -> tuple[Part, bool]:
+def _part(chunk: Chunk, check: ChunkCheck, parts: PartStore, barrier: Barrier) -> tuple[Part, bool]:
+    rules = json_digest({"format": FORMAT, "check": _described(check)})
     digest = hashlib.sha256(f"{rules}\0{chunk.source}\0{chunk.first}\0{chunk.digest}".encode()).hexdigest()
     known = parts.get(digest)
     if known is not None and _has_its_pictures(known, check, parts):
         return known, True
-    return parts.put(digest, check.check(chunk)), False
+    checked = check.check(chunk)
+    left = barrier.left_of(checked.kept, checked.refused, has_key=check.key_column is not None)
+    stored = checked._replace(kept=left.kept, refused=left.refused)
+    return parts.put(digest, stored, forgotten=left.forgotten), False
 
 
 def _has_its_pictures(part: Part, check: ChunkCheck, parts: PartStore) -> bool:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from ingestion.readers.choice import chunks_of, open_reader
 from ingestion.readers.chunks import Segment
 from ingestion.readers.reader import original_text
 from ingestion.sources import SPLITS
+from ingestion.tables import REPAIRED
 from polyloom.errors import DataError
 
 INTERNAL = ("_key", "_split", "_hash", "_source", "_row")
@@ -54,13 +55,22 @@ def _sparse(positions: np.ndarray, values: Mapping[int, str], kind: pa.DataType)
     return pa.array([values.get(place) for place in positions.tolist()], kind)
 
 
-def quarantine_of(table: AssembledTable) -> pa.Table:
+class Quarantined(NamedTuple):
+    """Refused rows, and for each its position among the refused rows of the parts, or among the kept ones; else -1."""
+
+    rows: pa.Table
+    early: np.ndarray
+    late: np.ndarray
+
+
+def quarantine_of(table: AssembledTable) -> Quarantined:
     """The refused rows of a table in the order of the source: those of its parts, and those refused since."""
     early = table.refused.filter(pa.array(table.refused_chosen)) if table.refused.num_rows else table.refused
+    positions = np.flatnonzero(table.refused_chosen)
     parts = np.repeat(np.arange(len(table.read.parts)), [part.refused for part in table.read.parts])
     late = {place: why for place, why in table.late.items() if table.chosen[place]}
     if not late:
-        return early.select(QUARANTINE_SCHEMA.names)
+        return Quarantined(early.select(QUARANTINE_SCHEMA.names), positions, np.full(len(positions), -1))
     places = np.array(sorted(late))
     originals = _originals(table, places)
     rows = pa.table(
@@ -79,17 +89,25 @@ def quarantine_of(table: AssembledTable) -> pa.Table:
     order = np.lexsort(
         (np.asarray(joined["row"]), np.concatenate([parts[table.refused_chosen], table.part_of[places]]))
     )
-    return joined.take(pa.array(order))
+    none_early, none_late = np.full(len(places), -1), np.full(len(positions), -1)
+    return Quarantined(
+        joined.take(pa.array(order)),
+        np.concatenate([positions, none_early])[order],
+        np.concatenate([none_late, places])[order],
+    )
 
 
 def _originals(table: AssembledTable, places: np.ndarray) -> dict[int, str]:
     """The original texts of rows that their parts had kept: their chunks are read again."""
     numbers = np.asarray(table.column("_row"))
     wanted: dict[Path, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[int, str] = {}
     for place in places.tolist():
         part = int(table.part_of[place])
+        if table.read.places[part] == REPAIRED:
+            found[place] = table.read.repaired[table.column("_source")[place].as_py(), int(numbers[place])]
+            continue
         wanted[table.read.paths[part]][table.read.places[part]][int(numbers[place])] = place
-    found: dict[int, str] = {}
     schema = table.read.schema
     splits = dict(zip(table.read.paths, table.read.given, strict=True))
     for path, by_chunk in wanted.items():
