@@ -112,7 +112,7 @@ def broken_folders(home: Path) -> list[str]:
 def published(home: Path) -> list[tuple[Path, Any]]:
     """Every published folder with what opens it."""
     kinds = {
-        "snapshots/*/*": read_snapshot,
+        f"snapshots/*/{'[0-9a-f]' * 64}": read_snapshot,
         "runs/*/*/checkpoints/step-*": lambda folder: read_json(folder / "state.json"),
         "runs/*/*/fitted": lambda folder: read_json(folder / "tasks" / "tone.json"),
         "runs/*/*/preparation": lambda folder: read_json(folder / "words" / "preparation.json"),

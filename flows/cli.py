@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from flows.cli_bench import bench
 from flows.cli_errors import Guarded
 from flows.cli_ingestion import COMMANDS
 from flows.cli_options import AS_JSON, SCENARIO
@@ -286,7 +287,7 @@ def doctor(models: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, bench):
     main.add_command(command)
 
 

@@ -32,16 +32,29 @@ class BlobStore:
             return False
 
     def put(self, sha256: str, content: bytes) -> None:
-        """Write a blob in one step. It survives a power cut only after `sync`."""
+        """Write a blob. It counts only when it is whole, and survives a power cut only after `sync`.
+
+        A rename costs ten times what the file itself does: only a blob that a killed process left torn is replaced so.
+        """
         parent = self._parent(sha256)
         if parent not in self._made:
             Path(parent).mkdir(parents=True, exist_ok=True)
             self._made.add(parent)
-        draft = f"{parent}/.{sha256}.{os.getpid()}.{threading.get_ident()}"
+        path = f"{parent}/{sha256}"
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+        except FileExistsError:
+            self._replace(path, content)
+        else:
+            with open(handle, "wb", buffering=0) as stream:  # noqa: PTH123 - a handle
+                stream.write(content)
+        self._unsynced.append(path)
+
+    def _replace(self, path: str, content: bytes) -> None:
+        draft = f"{path}.{os.getpid()}.{threading.get_ident()}"
         with open(draft, "wb") as stream:  # noqa: PTH123
             stream.write(content)
-        os.replace(draft, f"{parent}/{sha256}")  # noqa: PTH105
-        self._unsynced.append(f"{parent}/{sha256}")
+        os.replace(draft, path)  # noqa: PTH105
 
     def sync(self) -> None:
         """Make every blob that was put survive a power cut."""

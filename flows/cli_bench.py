@@ -1,0 +1,49 @@
+"""The command `bench`: what a checkout can measure of itself."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from flows.cli_options import AS_JSON
+from flows.cli_output import table
+from polyloom.errors import RequestError, suggestion
+
+BENCHES = {
+    "ingestion": "a million rows against DuckDB, pictures against a bare decoding loop, memory, and 1% appended",
+    "ingestion_kills": "1,000 times `kill -9` at random moments of an ingestion",
+    "kill_runs": "20 times `kill -9` at random moments of a whole run",
+    "broken_inputs": "broken files through the whole command",
+}
+
+
+@click.command()
+@click.argument("name", required=False)
+@AS_JSON
+def bench(name: str | None, *, as_json: bool) -> None:
+    """Measure NAME against its peers and its goals; without NAME, list what there is to measure."""
+    if name is None:
+        rows = [{"name": known, "measures": measures} for known, measures in BENCHES.items()]
+        table(rows, title="Benchmarks", columns=["name", "measures"])
+        return
+    if name not in BENCHES:
+        raise RequestError(f"bench: there is no {name!r}.{suggestion(name, BENCHES)} There are {', '.join(BENCHES)}.")
+    command = [sys.executable, "-m", f"benchmarks.{name}", *(["--json"] if as_json else [])]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(root()), os.environ.get("PYTHONPATH")])),
+    }
+    sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def root() -> Path:
+    """The checkout's folder. Raises RequestError where polyloom was installed without its benchmarks."""
+    found = importlib.util.find_spec("benchmarks.figures") if importlib.util.find_spec("benchmarks") else None
+    if found is None or found.origin is None:
+        raise RequestError(
+            "bench: the benchmarks are part of a checkout, and this is none. Clone polyloom, then `make`."
+        )
+    return Path(found.origin).parent.parent
