@@ -119,19 +119,20 @@ def source_options(name: str, data: Data, *, beside: Path) -> dict[str, object]:
         labels = located(f"data.{name}.labels", data.labels, beside=beside) if data.labels else {}
         return {"labels": {split: str(path) for split, path in labels.items()}}
     if isinstance(data, Boxes):
-        beside_it = {"images": data.images, "classes": data.classes}
-        found = {
-            word: str(located(f"data.{name}.{word}", given, beside=beside)[UNSPLIT])
-            for word, given in beside_it.items()
-            if given
-        }
-        return {"layout": data.layout, "images": None, "classes": None, **found}
+        return box_options(name, data, beside=beside)
     if isinstance(data, Table):
         given = {"names": list(data.names), "image_folder": data.image_folder}
         return {word: value for word, value in given.items() if value}
-    if isinstance(data, WatchedFolder):
-        return {"pattern": data.pattern}
-    return {}
+    return {"pattern": data.pattern} if isinstance(data, WatchedFolder) else {}
+
+
+def box_options(name: str, data: Boxes, *, beside: Path) -> dict[str, object]:
+    """What reading boxes needs beyond their path: the layout, and where pictures and class names are."""
+    given = {"images": data.images, "classes": data.classes}
+    found = {
+        word: str(located(f"data.{name}.{word}", path, beside=beside)[UNSPLIT]) for word, path in given.items() if path
+    }
+    return {"layout": data.layout, "images": None, "classes": None, **found}
 
 
 def source_rules(data: Rows) -> Rules | None:

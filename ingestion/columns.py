@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.readers.reader import StoredPicture
-from ingestion.refusals import Refusal, RowRefused
+from ingestion.refusals import Refusal, RowRefused, shown
 from ingestion.values import as_boxes, as_labels, as_number, as_text, as_time, as_tokens, is_missing
 
 RawColumn: TypeAlias = pa.Array | Sequence[object]
@@ -105,7 +105,7 @@ def _pictures(values: RawColumn) -> Typed:
     for position, value in enumerate(_listed(values)):
         found.append(None if is_missing(value) else _reference(value))
         if found[-1] is None and not is_missing(value):
-            refusals[position] = Refusal("wrong_type", f"{value!r} is not a path of a picture.")
+            refusals[position] = Refusal("wrong_type", f"{shown(value)} is not a path of a picture.")
     return Typed(pa.array(found, pa.string()), refusals)
 
 

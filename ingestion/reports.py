@@ -9,7 +9,8 @@ from pathlib import Path
 class TableReport:
     """What became of one table's rows; `reasons` counts the refused ones by reason.
 
-    `rows_forgotten` were about items that are to be forgotten, and count nowhere else. `parts` is how many parts it has, `parts_reused` how many of them were there before.
+    `rows_forgotten` were about items that are to be forgotten, and count nowhere else. Of its `parts`, `parts_reused`
+    were there before.
     """
 
     rows_in: int

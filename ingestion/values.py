@@ -87,7 +87,7 @@ def as_boxes(value: object) -> list[dict[str, object]] | None:
 
 
 def _box(value: object) -> dict[str, object]:
-    if not isinstance(value, dict) or value.keys() < {"label", *SIDES}:
+    if not isinstance(value, dict) or not value.keys() >= {"label", *SIDES}:
         raise RowRefused("wrong_type", f"{shown(value)} is not a box: it needs label, {', '.join(SIDES)}.")
     sides = {name: as_number(value[name]) for name in SIDES}
     if None in sides.values() or not (sides["width"] or 0) > 0 or not (sides["height"] or 0) > 0:
@@ -131,7 +131,7 @@ def _from_iso(text: str) -> datetime | None:
 
 
 def _from_words(text: str) -> datetime:
-    """`Wed, 31 Dec 2025 23:59:00 +0000` as mail has it (RFC 5322), and as X has it: `Wed Dec 31 23:59:00 +0000 2025`."""
+    """`Wed, 31 Dec 2025 23:59:00 +0000` as mail has it (RFC 5322); X has it so: `Wed Dec 31 23:59:00 +0000 2025`."""
     if not text[:3].isalpha():
         raise ValueError
     try:

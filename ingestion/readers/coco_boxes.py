@@ -133,7 +133,10 @@ def _numbers(annotation: Mapping[str, object]) -> list[float]:
     box = annotation.get("bbox")
     if not isinstance(box, list) or len(box) != 4 or not all(isinstance(number, int | float) for number in box):
         raise RowRefused("wrong_type", f"an annotation has the bbox {shown(box)}, not left, top, width and height.")
-    return [float(number) for number in box]
+    try:
+        return [float(number) for number in box]
+    except OverflowError:
+        raise RowRefused("wrong_type", f"an annotation has the bbox {shown(box)}: a number is too large.") from None
 
 
 def _objects(path: Path, name: str) -> Iterator[dict[str, object]]:

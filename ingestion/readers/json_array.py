@@ -4,7 +4,7 @@ import codecs
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import BinaryIO
 
@@ -110,6 +110,8 @@ def opened_json(path: Path, *, codec: str = "utf-8-sig") -> Iterator[BinaryIO | 
         raise DataError(
             f"{path.name} cannot be read as {codec}: {error.reason}. Declare the file's own encoding in the scenario."
         ) from error
+    except (InvalidOperation, ValueError) as error:
+        raise DataError(f"{path.name} holds a number with too many digits to be read. Write it shorter.") from error
     except ijson.JSONError as error:
         raise DataError(f"{path.name} is not whole JSON: {_why(error)}. Repair the file or write it again.") from error
 

@@ -1,14 +1,13 @@
 """What the three layouts of boxes share: a picture with its size, its boxes, and when they are refused."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from ingestion.pictures import DECODER_ERRORS, FORMATS
+from ingestion.pictures import DECODER_ERRORS, FORMATS, MAX_PIXELS, MEGA, size_refusal
 from ingestion.refusals import RowRefused, shown
 
 BOXES_COLUMN = "boxes"
@@ -71,11 +70,19 @@ class Pictures:
 
 def measured(file: Path, path: str, *, stated: tuple[int, int] | None = None) -> Picture:
     """A picture with its size, from the file's header only."""
+    if refusal := size_refusal(file.stat().st_size):
+        raise RowRefused(*refusal)
     try:
-        with Image.open(io.BytesIO(b"") if not file.stat().st_size else file, formats=FORMATS) as picture:
+        with Image.open(file, formats=FORMATS) as picture:
             width, height = picture.size
             lies = picture.getexif().get(ORIENTATION_TAG) in LYING_ORIENTATIONS
-    except (*DECODER_ERRORS, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        told = f"{shown(path, limit=200)} has too many pixels; the limit is {MAX_PIXELS / MEGA:.0f} megapixels."
+        raise RowRefused("picture_too_large", told) from None
+    except UnidentifiedImageError:
+        told = f"{shown(path, limit=200)} is not one of {', '.join(FORMATS)}."
+        raise RowRefused("not_a_picture", told) from None
+    except DECODER_ERRORS as error:
         raise RowRefused("picture_broken", f"the picture {shown(path, limit=200)} cannot be opened: {error}.") from None
     if stated and (width, height) != stated:
         raise RowRefused(

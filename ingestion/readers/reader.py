@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from ingestion.readers.picture_values import PictureBytes
 from ingestion.refusals import Refusal
 
 CONTENT_LIMIT = 100_000
@@ -57,4 +58,6 @@ def original_text(raw: RawRow) -> str:
 
 
 def _described(value: object) -> str:
+    if isinstance(value, PictureBytes):
+        return f"<picture of {len(value.content)} bytes>"
     return f"<picture of {value.size} bytes>" if isinstance(value, StoredPicture) else str(value)

@@ -1,5 +1,6 @@
 """Pascal VOC: one XML file a picture."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
@@ -65,16 +66,19 @@ def _size(root: Element) -> tuple[int, int] | None:
     size = root.find("size")
     if size is None:
         return None
-    width, height = int(_number(size, "width")), int(_number(size, "height"))
-    return (width, height) if width and height else None
+    width, height = _number(size, "width"), _number(size, "height")
+    return (int(width), int(height)) if width > 0 and height > 0 else None
 
 
 def _number(element: Element, name: str) -> float:
     text = _text(element, name)
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise RowRefused("wrong_type", f"<{element.tag}> has {shown(text)} as <{name}>, not a number.") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise RowRefused("wrong_type", f"<{element.tag}> has {shown(text)} as <{name}>, not a number.")
+    return number
 
 
 def _text(element: Element, name: str) -> str:

@@ -22,7 +22,9 @@ TIME = st.sampled_from(["2026-01-31", "2026-01-31T10:00:00Z", "1700000000", "202
 MANY = st.one_of(st.lists(SHORT, max_size=3), st.sampled_from(["a|b", '["a"]', "", None]))
 OBJECT = st.fixed_dictionaries(
     {"id": st.one_of(st.integers(0, 30), SHORT), "text": st.one_of(SHORT, st.text(max_size=6))},
-    optional={"n": NUMBER, "label": st.one_of(SHORT, st.booleans(), st.none()), "at": TIME, "many": MANY, "extra": SHORT},
+    optional={
+        "n": NUMBER, "label": st.one_of(SHORT, st.booleans(), st.none()), "at": TIME, "many": MANY, "extra": SHORT
+    },
 )  # fmt: skip
 BITS = st.lists(
     st.sampled_from([b'"', b'""', b",", b"\n", b"\r\n", b"\r", b"a", b"\xff", b"1", b"\0", b"\xe4\xb8\xad", b'"a\nb"']),

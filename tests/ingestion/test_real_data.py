@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ingestion.pictures import picture_refusal
+from ingestion.rules import ColumnRule, Rules
 from ingestion.snapshots import open_snapshot
-from ingestion.sources import TableSource
+from ingestion.sources import SPLITS, TableSource
 
 
 def real(name: str) -> Path:
@@ -61,3 +62,77 @@ def test_chinese_insurance_questions_in_their_own_encoding(ingest) -> None:
     report = ingest(source)
     assert report.rows_in == 8_362
     assert report.rows_kept == 8_362
+
+
+def test_conll2003_has_its_published_sentences(ingest) -> None:
+    folder = real("conll2003")
+    source = TableSource(
+        name="sentences", kind="conll", columns={"tokens": "tokens", "tags": "tokens"},
+        paths={"train": folder / "train.txt", "validation": folder / "valid.txt", "test": folder / "test.txt"},
+        options={"fields": ["tokens", "pos", "chunk", "tags"]},
+    )  # fmt: skip
+    report = ingest(source, max_share=0.0)
+    snapshot = open_snapshot(report.folder)
+    assert snapshot.manifest["tables"]["sentences"]["splits"] == {"train": 14_041, "validation": 3_250, "test": 3_453}
+    tokens = sum(len(row) for row in snapshot.table("sentences", ["tokens"]).column("tokens").to_pylist())
+    assert tokens == 203_621 + 51_362 + 46_435
+
+
+def test_stocknet_is_kept_whole(ingest) -> None:
+    source = TableSource(
+        name="tweets", paths={"": real("stocknet") / "tweets_preprocessed.jsonl.gz"},
+        columns={"text": "tokens", "created_at": "time", "stock": "category"}, time_split="created_at",
+    )  # fmt: skip
+    report = ingest(source, max_share=0.0)
+    assert report.rows_kept == 106_338
+    assert report.tables["tweets"].columns_ignored == ("day", "user_id_str")
+    table = open_snapshot(report.folder).table("tweets", ["stock", "created_at", "_split"])
+    assert len(set(table.column("stock").to_pylist())) == 87
+    latest = {split: max(row["created_at"] for row in table.to_pylist() if row["_split"] == split) for split in SPLITS}
+    assert latest["train"] < latest["validation"] < latest["test"]
+
+
+def test_movielens_without_header_lines(ingest) -> None:
+    folder = real("movielens_100k")
+    ratings = TableSource(
+        name="ratings", paths={"": folder / "u.data"}, separator="\t", user="user", item="item", time="at",
+        columns={"rating": "number"}, options={"names": ["user", "item", "rating", "at"]},
+        rules=Rules(columns={"item": ColumnRule(references="films"), "rating": ColumnRule(minimum=1, maximum=5)}),
+    )  # fmt: skip
+    films = TableSource(
+        name="films", paths={"": folder / "u.item"}, separator="|", encoding="auto", key="film", text=("title",),
+        options={"names": ["film", "title", "date", "video", "address", *(f"genre{place}" for place in range(19))]},
+    )  # fmt: skip
+    report = ingest(ratings, films, max_share=0.0)
+    assert (report.tables["ratings"].rows_kept, report.tables["films"].rows_kept) == (100_000, 1_682)
+    users = open_snapshot(report.folder).table("ratings", ["user"]).column("user").to_pylist()
+    assert len(set(users)) == 943
+
+
+def test_chest_xrays_with_notes_stay_with_their_patients(ingest) -> None:
+    source = TableSource(
+        name="cases", paths={"": real("covid_chestxray") / "metadata.csv"}, image="filename",
+        text=("clinical_notes",), columns={"finding": "category", "patientid": "category"}, group="patientid",
+        options={"image_folder": "images"},
+    )  # fmt: skip
+    report = ingest(source)
+    # 28 of the 187 rows have no clinical note, and so no text; all pictures can be read.
+    assert (report.rows_in, report.rows_kept) == (187, 159)
+    assert report.tables["cases"].reasons == {"empty_text": 28}
+    sides: dict[str, set[str]] = {}
+    for row in open_snapshot(report.folder).table("cases", ["patientid", "_split"]).to_pylist():
+        sides.setdefault(row["patientid"], set()).add(row["_split"])
+    assert all(len(splits) == 1 for splits in sides.values())
+
+
+def test_fashion_mnist_is_kept_whole(ingest) -> None:
+    folder = real("fashion_mnist")
+    source = TableSource(
+        name="clothes",
+        paths={split: folder / f"fashion_mnist_{split}.parquet" for split in ("train", "test")},
+        image="png",
+        columns={"label": "category"},
+    )
+    report = ingest(source, max_share=0.0)
+    table = report.tables["clothes"]
+    assert (table.rows_in, table.rows_kept, table.rows_quarantined) == (30_000, 30_000, 0)

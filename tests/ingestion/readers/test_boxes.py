@@ -116,7 +116,7 @@ def test_yolo_labels_and_pictures_without_each_other(yolo: Callable[..., list[Ra
     (tmp_path / "set/labels/c.txt").write_text("0 0.5 0.5 0.2 0.4\n")
     rows = list(BoxesReader(tmp_path / "set", layout="yolo").rows())
     assert [(row.source, outcome(row)) for row in rows[1:]] == [
-        ("labels/b.txt", "picture_broken"), ("labels/c.txt", "picture_missing"),
+        ("labels/b.txt", "not_a_picture"), ("labels/c.txt", "picture_missing"),
     ]  # fmt: skip
 
 
