@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from ingestion.readers.reader import RawRow, StoredPicture
 
 CHUNK_BYTES = 8 << 20
 ROWS_PER_CHUNK = 5000
+NEWLINE = 10
 
 
 class RawColumns(NamedTuple):
@@ -97,6 +98,22 @@ def rows_digest(rows: Iterable[RawRow]) -> str:
 def bytes_digest(content: bytes) -> str:
     """SHA-256 of a chunk's bytes; other threads run meanwhile."""
     return hashlib.sha256(content).hexdigest()
+
+
+def whole_lines(stream: BinaryIO, *, size: int | None = None) -> bytes:
+    """The next lines of a file, about `size` bytes, the last one whole; nothing at its end."""
+    start = stream.tell()
+    length = CHUNK_BYTES if size is None else size
+    stream.seek(start + length)
+    # Looked up before it is read: putting the last line's rest behind a chunk would copy the chunk.
+    length += len(stream.readline())
+    stream.seek(start)
+    return stream.read(length)
+
+
+def count_lines(content: bytes) -> int:
+    """How many line ends there are."""
+    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == NEWLINE))
 
 
 def is_utf8(content: bytes) -> bool:

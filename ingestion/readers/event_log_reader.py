@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ingestion.event_log import Segment, is_log, segments
+from ingestion.event_log import STATE_FILE, Segment, is_log, segments
 from ingestion.readers.chunks import CHUNK_BYTES, Chunk
 from ingestion.readers.json_lines import JsonLinesChunk, json_row
 from ingestion.readers.reader import RawRow
@@ -25,7 +25,7 @@ class EventLogReader:
 
     def rows(self) -> Iterator[RawRow]:
         """Every row, oldest first, known by its segment and its line there."""
-        for segment in segments(self._folder):
+        for segment in self._segments():
             with segment.path.open("rb") as stream:
                 for number, line in enumerate(stream, start=1):
                     if stream.tell() > segment.size:
@@ -36,9 +36,18 @@ class EventLogReader:
 
     def chunks(self, kinds: Mapping[str, str]) -> Iterator[Chunk]:
         """The rows by the chunk; `kinds` are the declared columns."""
-        for segment in segments(self._folder):
+        for segment in self._segments():
             for number, content in _blocks(segment):
                 yield JsonLinesChunk(segment.path.name, content, number, kinds)
+
+    def _segments(self) -> list[Segment]:
+        """What there is to read. Raises DataError where the log's own note cannot be read."""
+        try:
+            return list(segments(self._folder))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{self._folder.name}: {STATE_FILE} cannot be read ({error}). Bring it back from a copy of the log."
+            ) from error
 
 
 def _blocks(segment: Segment) -> Iterator[tuple[int, bytes]]:

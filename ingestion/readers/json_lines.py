@@ -10,7 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from ingestion.readers.chunks import CHUNK_BYTES, Chunk, RawColumns, Segment, bytes_digest, is_utf8, row_chunks
+from ingestion.readers.chunks import (
+    Chunk,
+    RawColumns,
+    Segment,
+    bytes_digest,
+    count_lines,
+    is_utf8,
+    row_chunks,
+    whole_lines,
+)
 from ingestion.readers.encodings import checked_codec, encoding_refusal
 from ingestion.readers.reader import RawRow, refused_row
 from ingestion.refusals import Refusal, shown
@@ -54,12 +63,11 @@ class JsonLinesReader:
             return
         first = 1
         with self._path.open("rb") as stream:
-            while content := stream.read(CHUNK_BYTES):
-                content += b"" if content.endswith(b"\n") else stream.readline()
+            while content := whole_lines(stream):
                 if first == 1:
                     content = content.removeprefix(BYTE_ORDER_MARK)
                 yield JsonLinesChunk(self._path.name, content, first, kinds)
-                first += content.count(b"\n")
+                first += count_lines(content)
 
 
 def json_row(source: str, number: int, line: str, *, encoding: str) -> RawRow:

@@ -111,7 +111,7 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> list[Chunk]:
 
 
 def test_only_new_chunks_are_read(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(json_lines, "CHUNK_BYTES", 2000)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 2000)
     path = tmp_path / "rows.jsonl"
     lines = [
         json.dumps({"id": n, "text": f"row {n}", "n": n, "label": "x", "at": None, "many": None}) + "\n"
