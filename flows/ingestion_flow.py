@@ -9,9 +9,10 @@ from prefect.runtime import flow_run
 
 from flows import settings
 from flows.ingested import ingestion_digest, recall, remember
-from flows.ingestion_tasks import examine_task, log_task, snapshot_task
+from flows.ingestion_tasks import examine_task, log_task
 from flows.journal import Journal, journal_path
 from flows.scenario_file import LoadedData, load_data_scenario
+from flows.source_tasks import snapshot_task
 from polyloom.durable import locked
 from polyloom.errors import PolyloomError
 from polyloom.home import home

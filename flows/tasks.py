@@ -8,30 +8,16 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.journal import Journal
-from flows.scenario_file import load_scenario
 from flows.stages.embed import embed_frozen
 from flows.stages.evaluate import evaluate
 from flows.stages.export import export_graphs
 from flows.stages.fit import fit
-from flows.stages.ingest import ingest, snapshot_summary
 from flows.stages.job import Job, JobRef
 from flows.stages.package import package
 from flows.stages.prepare import prepare
 from flows.stages.release import release
 from flows.task_progress import Report, shown, timed
 from flows.tracking import TrainingRun
-
-
-@task(name="ingest", cache_policy=NO_CACHE)
-def ingest_task(scenario: str, overrides: list[str], journal: str) -> Report:
-    """Sources to a snapshot."""
-    with shown(journal) as progress:
-
-        def work() -> Report:
-            report = ingest(load_scenario(scenario, overrides=overrides), progress=progress)
-            return {"folder": str(report.folder), "data": snapshot_summary(report)}
-
-        return timed(work)
 
 
 @task(name="prepare", cache_policy=NO_CACHE)

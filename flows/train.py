@@ -10,6 +10,7 @@ from prefect.runtime import flow_run
 from flows import settings, tasks
 from flows.journal import Journal, journal_path
 from flows.scenario_file import LoadedScenario, load_scenario
+from flows.source_tasks import snapshot_task
 from flows.stages.job import Job, JobRef
 from flows.tracking import TrainingRun
 from flows.unchanged import deciding, recall, remember, request_digest
@@ -46,7 +47,7 @@ def train(scenario: str, overrides: list[str] | None = None) -> Result:
 def run_stages(loaded: LoadedScenario, overrides: list[str], *, journal: Journal, flow_run_id: str) -> Result:
     """Every stage as a Prefect task."""
     scenario, uri = str(loaded.path), os.environ["MLFLOW_TRACKING_URI"]
-    ingested = tasks.ingest_task(scenario, overrides, journal_file(loaded, flow_run_id))
+    ingested = snapshot_task(scenario, overrides, journal_file(loaded, flow_run_id))
     fingerprint = json_digest(
         {"scenario": deciding(loaded), "snapshot": ingested["data"]["id"], "code": code_version()}
     )

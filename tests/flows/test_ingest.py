@@ -278,7 +278,7 @@ def test_an_event_runs_the_deployed_flow(first, scenario, environment, prefect_a
 def test_only_what_may_pass_is_tried_again(prefect_api):
     from prefect import flow, task
 
-    from flows.ingestion_tasks import RETRIES, may_pass, snapshot_task
+    from flows.source_tasks import RETRIES, may_pass, snapshot_task
     from polyloom.errors import DataError
 
     assert (snapshot_task.retries, snapshot_task.retry_condition_fn) == (RETRIES, may_pass)
