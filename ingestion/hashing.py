@@ -81,16 +81,23 @@ def key_texts(hashes: np.ndarray) -> np.ndarray:
 
 
 def _named(name: str, column: pa.Array) -> pa.Array:
-    if pa.types.is_list(column.type) and _needs_json(column):
-        column = pa.array([None if value is None else json.dumps(value) for value in column.to_pylist()], pa.string())
-    elif pa.types.is_list(column.type):
-        column = pc.binary_join(column, BETWEEN_LABELS)
+    """The values as text, with their lengths: no content can pass for another, whatever signs it holds."""
+    length = None
+    if pa.types.is_list(column.type):
+        length = pc.list_value_length(column)
+        told = column if not _needs_json(column) else pa.array(map(_as_json, column.to_pylist()), pa.string())
+        column = told if pa.types.is_string(told.type) else pc.binary_join(told, BETWEEN_LABELS)
     elif pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64()).cast(pa.string())
     elif not pa.types.is_string(column.type):
         column = column.cast(pa.string())
-    # With its length beside it, no content can pass for another, whatever signs it holds.
-    return pc.binary_join_element_wise(name, pc.binary_length(column).cast(pa.string()), column, AFTER_NAME)
+    if length is None:
+        length = pc.binary_length(column)
+    return pc.binary_join_element_wise(name, length.cast(pa.string()), column, AFTER_NAME)
+
+
+def _as_json(value: object) -> str | None:
+    return None if value is None else json.dumps(value)
 
 
 def _needs_json(column: pa.Array) -> bool:
