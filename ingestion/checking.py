@@ -12,6 +12,7 @@ from ingestion.columns import RawColumn, typed_column
 from ingestion.hashing import content_hashes, hash_identities, identities
 from ingestion.quarantine import QUARANTINE_SCHEMA
 from ingestion.readers.chunks import Chunk, Segment
+from ingestion.readers.parquet import python_value
 from ingestion.readers.picture_values import PictureBytes
 from ingestion.readers.reader import RawRow, StoredPicture, original_text
 from ingestion.refusals import Refusal
@@ -210,7 +211,7 @@ class _Raw:
         if name is None or name not in self.columns:
             return None
         value = self.columns[name][place]
-        return value.as_py() if isinstance(value, pa.Scalar) else value
+        return python_value(value) if isinstance(value, pa.Scalar) else value
 
     def sizes(self, image: str | None) -> pa.Array:
         """How many bytes the pictures have that lie in the source itself; null elsewhere."""

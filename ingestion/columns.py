@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.readers.parquet import python_value, python_values
 from ingestion.readers.reader import StoredPicture
 from ingestion.refusals import Refusal, RowRefused, shown
 from ingestion.values import as_boxes, as_labels, as_number, as_text, as_time, as_tokens, is_missing
@@ -179,8 +180,6 @@ def _one_by_one(
 def _listed(values: RawColumn) -> Sequence[object]:
     if not isinstance(values, pa.Array):
         return values
-    from ingestion.readers.parquet import python_values
-
     return python_values(values)
 
 
@@ -190,7 +189,7 @@ def _refused(values: pa.Array, mask: pa.Array, parse: Callable[[object], object]
     refusals = {}
     for position in positions.tolist():
         try:
-            parse(values[position].as_py())
+            parse(python_value(values[position]))
         except RowRefused as refused:
             refusals[position] = refused.refusal
     return refusals

@@ -16,6 +16,7 @@ from ingestion.readers.parquet import picture_bytes
 from ingestion.refusals import Refusal, RowRefused, shown
 from ingestion.remote import is_address, read_picture
 from polyloom.durable import read_json, replace_file
+from polyloom.errors import RequestError
 from polyloom.progress import Bar, Progress
 
 PICTURES_PER_TASK = 32
@@ -134,6 +135,8 @@ class PictureIntake:
             content = read_picture(address)
         except RowRefused as refused:
             return refused.refusal
+        except (RequestError, ValueError) as error:
+            return Refusal("picture_missing", f"the picture {shown(address, limit=300)} cannot be opened: {error}")
         outcome = self._content(content)
         return outcome if isinstance(outcome, Refusal) else Seen(len(content), 0, outcome)
 

@@ -100,14 +100,15 @@ def quarantine_of(table: AssembledTable) -> Quarantined:
 def _originals(table: AssembledTable, places: np.ndarray) -> dict[int, str]:
     """The original texts of rows that their parts had kept: their chunks are read again."""
     numbers = np.asarray(table.column("_row"))
-    wanted: dict[Path, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    wanted: dict[Path, dict[int, dict[tuple[str, int], int]]] = defaultdict(lambda: defaultdict(dict))
     found: dict[int, str] = {}
     for place in places.tolist():
         part = int(table.part_of[place])
+        origin = table.column("_source")[place].as_py(), int(numbers[place])
         if table.read.places[part] == REPAIRED:
-            found[place] = table.read.repaired[table.column("_source")[place].as_py(), int(numbers[place])]
+            found[place] = table.read.repaired[origin]
             continue
-        wanted[table.read.paths[part]][table.read.places[part]][int(numbers[place])] = place
+        wanted[table.read.paths[part]][table.read.places[part]][origin] = place
     schema = table.read.schema
     splits = dict(zip(table.read.paths, table.read.given, strict=True))
     for path, by_chunk in wanted.items():
@@ -115,18 +116,20 @@ def _originals(table: AssembledTable, places: np.ndarray) -> dict[int, str]:
         for number, chunk in enumerate(chunks_of(reader, schema.kinds, path.name)):
             if number in by_chunk:
                 for segment in chunk.segments():
-                    found |= _texts(segment, by_chunk[number])
+                    found |= _texts(chunk.source, segment, by_chunk[number])
     missing = set(places.tolist()) - set(found)
     if missing:
         raise DataError(f"data.{table.read.source.name}: the source changed while it was read. Ingest again.")
     return found
 
 
-def _texts(segment: Segment, wanted: Mapping[int, int]) -> dict[int, str]:
+def _texts(source: str, segment: Segment, wanted: Mapping[tuple[str, int], int]) -> dict[int, str]:
     if isinstance(segment, list):
-        return {wanted[row.number]: original_text(row) for row in segment if row.number in wanted}
-    places = np.flatnonzero(np.isin(segment.numbers, list(wanted)))
-    return {wanted[int(segment.numbers[place])]: segment.original(int(place)) for place in places.tolist()}
+        # A chunk may hold rows of several files, each numbered from 1.
+        asked = [(row, wanted.get((row.source, row.number))) for row in segment]
+        return {place: original_text(row) for row, place in asked if place is not None}
+    places = np.flatnonzero(np.isin(segment.numbers, [number for _, number in wanted]))
+    return {wanted[source, int(segment.numbers[place])]: segment.original(int(place)) for place in places.tolist()}
 
 
 def viewed(

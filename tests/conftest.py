@@ -11,6 +11,9 @@ NO_NETWORK = Path(__file__).parent / "support" / "no_network"
 runpy.run_path(str(NO_NETWORK / "sitecustomize.py"))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(NO_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])])
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A worker process for each core: more threads would only wait for each other, and spin while they do.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 pytest_plugins = ["tests.support.mlflow_store", "tests.support.prefect_server"]
 

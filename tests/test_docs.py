@@ -9,7 +9,19 @@ import yaml
 from click.testing import CliRunner
 
 from flows.cli import main
-from flows.spec import Scenario
+from flows.spec import (
+    Boxes,
+    Conll,
+    DataScenario,
+    EventLog,
+    Idx,
+    Pictures,
+    SavedDataset,
+    Scenario,
+    Sql,
+    Table,
+    WatchedFolder,
+)
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -66,6 +78,20 @@ def test_every_section_of_a_scenario_is_in_the_guide():
 def test_the_readmes_scenario_is_valid():
     example = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     assert Scenario.model_validate(yaml.safe_load(example[1])).name == "shop"
+
+
+def test_the_sources_in_the_guide_to_ingestion_are_valid():
+    examples = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ingestion.md").read_text(), flags=re.DOTALL)
+    assert len(examples) > 1
+    for example in examples:
+        DataScenario.model_validate({"name": "guide", "title": "Guide", **yaml.safe_load(example)})
+
+
+def test_every_key_of_a_source_is_in_the_guide():
+    guide = (ROOT / "docs/scenarios.md").read_text().partition("## modalities")[0]
+    kinds = (Table, Pictures, Sql, Conll, Idx, Boxes, SavedDataset, WatchedFolder, EventLog)
+    for name in {name for kind in kinds for name in kind.model_fields}:
+        assert re.search(rf"`{name}\b", guide), name
 
 
 def test_the_readmes_make_targets_exist():

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from flows import server
 from flows.assembly import table_sources
 from flows.scenario_file import load_scenario, shipped_scenarios
 from flows.validation import deep_problems
-from tests.support.command_line import in_process_of_its_own, state
+from tests.support.command_line import inside, state
 from tests.support.mlflow_store import copy_store, template
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
@@ -18,7 +19,7 @@ SAME_LENGTH = "modalities.text.max_tokens=128"
 SMALL = {
     "shop": ["data.items.sample={train: 96, validation: 24, test: 24}", SAME_LENGTH],
     "support": ["data.questions.sample={train: 500, validation: 100, test: 100}", SAME_LENGTH],
-    "banking77": ["data.queries.sample={train: 1000, validation: 200, test: 200}"],
+    "banking77": ["data.queries.sample={train: 400, validation: 100, test: 100}"],
     "fashion_mnist": ["data.clothes.sample={train: 200, validation: 50, test: 50}"],
 }
 REAL = {"banking77", "fashion_mnist"}
@@ -64,11 +65,13 @@ def environment(tmp_path_factory, session_server):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("name", SHIPPED)
-def test_it_runs_on_a_few_rows(name, tmp_path, environment):
+def test_it_runs_on_a_few_rows(name, environment):
     needs_data(name)
     overrides = [word for one in ["recipe.epochs=1", *SMALL[name]] for word in ("--set", one)]
-    ended = in_process_of_its_own("run", name, *overrides, "--json", environment=environment, folder=tmp_path)
+    with server.connected(environment["PREFECT_API_URL"]):
+        ended = inside("run", name, *overrides, "--json", environment=environment)
     assert ended.code == 0, ended.err
     result = ended.json
     assert (result["scenario"], result["release"]["alias"]) == (name, "champion")

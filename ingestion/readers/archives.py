@@ -4,8 +4,10 @@ import bz2
 import contextlib
 import gzip
 import hashlib
+import lzma
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -45,7 +47,10 @@ LONGEST_NAME_BYTES = 250
 LISTED = 10
 UTF8_FLAG = 0x800
 FOLDER_OF_MAC = "__MACOSX"
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, UnicodeDecodeError)
+DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+    UnicodeDecodeError, struct.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +208,14 @@ def _tar_members(path: Path) -> list[Member]:
             if not info.isdir():
                 refused = _path_refusal(info.name) if info.isreg() else "is a link or a device; pack the file itself"
                 members.append(Member(info.name, info.size, refused))
+        _read_to_end(archive)
     return members
+
+
+def _read_to_end(archive: tarfile.TarFile) -> None:
+    """The checksum of a gzipped file stands behind its last byte, which tarfile does not reach by itself."""
+    while archive.fileobj is not None and archive.fileobj.read(CHUNK_BYTES):
+        pass
 
 
 def _tar_contents(path: Path, wanted: set[str]) -> Iterator[tuple[str, BinaryIO]]:

@@ -70,7 +70,8 @@ class ArrowReader:
             size = PICTURES_PER_BATCH if stored else ROWS_PER_BATCH
             for whole in batches:
                 batch = whole.select(names)
-                _validate(batch)
+                for column in batch.columns:
+                    check_column(column)
                 for start in range(0, batch.num_rows, size):
                     yield batch.slice(start, size)
 
@@ -97,15 +98,14 @@ def _opened(path: Path) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
         raise DataError(f"{path.name} is not a whole Arrow file: {error}. Write it again.") from error
 
 
-def _validate(batch: pa.RecordBatch) -> None:
+def check_column(column: pa.Array) -> None:
     """Check that offsets lie within the buffers; text that is not UTF-8 is found row by row."""
-    for column in batch.columns:
-        if pa.types.is_string(column.type):
-            column.view(pa.binary()).validate(full=True)
-        elif pa.types.is_large_string(column.type):
-            column.view(pa.large_binary()).validate(full=True)
-        else:
-            column.validate(full=True)
+    if pa.types.is_string(column.type):
+        column.view(pa.binary()).validate(full=True)
+    elif pa.types.is_large_string(column.type):
+        column.view(pa.large_binary()).validate(full=True)
+    else:
+        column.validate(full=True)
 
 
 def _digest(batch: pa.RecordBatch) -> str:

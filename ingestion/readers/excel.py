@@ -1,7 +1,9 @@
 """Excel: one sheet of an .xlsx file, whose first row with values names the columns."""
 
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -26,7 +28,7 @@ ERRORS = frozenset({"#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", 
 OLD_FORMAT_MARK = b"\xd0\xcf\x11\xe0"
 DAMAGE = (
     zipfile.BadZipFile, InvalidFileException, ParseError, DefusedXmlException, KeyError, ValueError, TypeError,
-    AttributeError, IndexError, OSError, EOFError,
+    AttributeError, IndexError, OSError, EOFError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 
 Cells = tuple[object, ...]

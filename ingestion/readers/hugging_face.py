@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from ingestion.readers.arrow_file import check_column
 from ingestion.readers.parquet import numbered, python_values
 from ingestion.readers.picture_values import PictureBytes
 from ingestion.readers.reader import RawRow
@@ -83,6 +84,9 @@ def _rows_of(data: "Dataset", source: str) -> Iterator[RawRow]:
     size = PICTURES_PER_BATCH if _picture in readings.values() else ROWS_PER_BATCH
     first = 1
     for batch in data.with_format("arrow").iter(batch_size=size):
+        for name in readings:
+            for chunk in batch[name].chunks:
+                check_column(chunk)
         columns = {
             name: [reading(value) for value in python_values(batch[name].combine_chunks())]
             for name, reading in readings.items()

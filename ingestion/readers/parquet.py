@@ -133,9 +133,12 @@ def picture_bytes(path: Path, *, column: str, numbers: Sequence[int]) -> Iterato
 
 def _opened(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        file = pq.ParquetFile(path)
+        # Names that are not UTF-8 show only now.
+        _ = file.schema_arrow.names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path.name} is not a readable Parquet file: {error}.") from error
+    return file
 
 
 def _batches(
@@ -163,11 +166,11 @@ def python_values(column: pa.Array) -> list[object]:
     try:
         values: list[object] = column.to_pylist()
     except (ValueError, OverflowError):
-        return [_value(scalar) for scalar in column]
+        return [python_value(scalar) for scalar in column]
     return values
 
 
-def _value(scalar: pa.Scalar) -> object:
+def python_value(scalar: pa.Scalar) -> object:
     """A value that Python may be unable to hold: text that is not UTF-8 as bytes, a time out of range as text."""
     try:
         return scalar.as_py()

@@ -75,6 +75,11 @@ class SqlReader:
                     f"{shown_address(self._url)}, {self._source}: {why(error, self._url)}. "
                     f"Correct what is asked for, or try again when the database answers."
                 ) from None
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{shown_address(self._url)}, {self._source}: a name in it is not UTF-8 ({error.reason}). "
+                    f"Copy the database again."
+                ) from None
 
     def _result(self, connection: sa.Connection) -> sa.CursorResult[tuple[object, ...]]:
         """The rows to come; they wait in the database."""

@@ -14,6 +14,9 @@ from polyloom.errors import DataError, RequestError
 TIMEOUT_SECONDS = 20
 POSTGRES = "postgresql"
 EXTRAS = {POSTGRES: "polyloom[postgres]"}
+SQLITE_MARK = b"SQLite format 3\0"
+HEADER_BYTES = 100
+LARGEST_PAGE_BYTES = 1 << 16
 FORM = "dialect+driver://user:password@host:port/database"
 
 
@@ -32,6 +35,7 @@ def checked_address(url: str, *, folder: Path | None) -> sa.URL:
     path = (folder or Path()) / Path(address.database or "").expanduser()
     if not address.database or not path.is_file():
         raise RequestError(f"url: there is no SQLite file {path}. Check the path, or put the file there.")
+    _check_whole(path)
     return address.set(database=str(path))
 
 
@@ -73,6 +77,21 @@ def why(error: SQLAlchemyError, address: sa.URL) -> str:
         for form in (secret, quote(secret), quote_plus(secret)):
             said = said.replace(form, "***")
     return " ".join(said.split()).rstrip(".")
+
+
+def _check_whole(path: Path) -> None:
+    """SQLite reads what is missing at a file's end as empty values. Raises DataError for such a file."""
+    with path.open("rb") as stream:
+        header = stream.read(HEADER_BYTES)
+    counted = header[24:28] == header[92:96]
+    if not header.startswith(SQLITE_MARK) or not counted or Path(f"{path}-wal").exists():
+        return
+    page = int.from_bytes(header[16:18], "big")
+    whole = int.from_bytes(header[28:32], "big") * (LARGEST_PAGE_BYTES if page == 1 else page)
+    if path.stat().st_size < whole:
+        raise DataError(
+            f"{path.name} is cut short: {path.stat().st_size:,} of {whole:,} bytes are there. Copy the database again."
+        )
 
 
 def _connect_arguments(address: sa.URL) -> dict[str, object]:

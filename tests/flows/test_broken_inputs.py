@@ -3,13 +3,14 @@
 import pytest
 
 from benchmarks.broken_inputs import GOOD_ROWS, KINDS, judged, run, write_good
+from flows import server
 from flows.scenario_file import load_scenario
 from flows.stages.ingest import ingest, snapshot_summary
 from flows.validation import check_before_work
 from ingestion.snapshots import open_snapshot
 from polyloom.errors import PolyloomError
 from polyloom.progress import SILENT
-from tests.support.command_line import QUIET, state
+from tests.support.command_line import QUIET, inside, state
 from tests.support.mlflow_store import copy_store, template
 
 
@@ -42,13 +43,30 @@ def checked_ingest(loaded):
     return ingest(loaded, progress=SILENT)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["missing file", "wrong column", "300-megapixel PNG"])
-def test_the_command_says_what_is_wrong_without_a_trace(kind, tmp_path, session_server, tmp_path_factory):
+@pytest.fixture
+def environment(tmp_path, session_server, tmp_path_factory):
+    """A state folder of its own on the session's Prefect server."""
     home = tmp_path / "home"
     home.mkdir()
     uri = copy_store(template(tmp_path_factory), home / "mlflow.db")
-    assert run(kind, tmp_path / "job", {**state(home, server=session_server.url, mlflow=uri), **QUIET}) == []
+    return state(home, server=session_server.url, mlflow=uri)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["missing file", "wrong column"])
+def test_the_command_says_what_is_wrong_without_a_trace(kind, tmp_path, environment):
+    assert run(kind, tmp_path / "job", {**environment, **QUIET}) == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_run_over_a_broken_row_ends_with_a_release_and_says_why(tmp_path, environment):
+    kind = "300-megapixel PNG"
+    scenario = write_good(tmp_path / "job")
+    KINDS[kind].spoil(tmp_path / "job")
+    with server.connected(environment["PREFECT_API_URL"]):
+        ended = inside("run", scenario, "--json", environment=environment)
+    assert judged(kind, code=ended.code, out=ended.out, err=ended.err) == []
 
 
 def test_a_trace_or_a_vanished_row_would_be_noticed():

@@ -101,3 +101,9 @@ def test_a_file_is_no_picture_folder(root: Path, ingest) -> None:
 def test_a_folder_is_no_table(root: Path, ingest) -> None:
     with pytest.raises(RequestError, match="is a folder; `kind: table` needs a file"):
         ingest(TableSource(name="t", paths={"": root}, text=("a",)))
+
+
+def test_an_address_that_is_none_costs_its_row_alone(root: Path, ingest) -> None:
+    (root / "rows.csv").write_text("id,picture\n1,cat/1.png\n2,http://[::1/b.png\n3,ftpx://host/c.png\n")
+    report = ingest(TableSource(name="t", paths={"": root / "rows.csv"}, key="id", image="picture"))
+    assert (report.rows_kept, dict(report.tables["t"].reasons)) == (1, {"picture_missing": 2})

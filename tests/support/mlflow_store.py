@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from releases.mlflow_store import SQLITE, connect
+from tests.support.shared import shared_folder
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def mlflow_uri(tmp_path_factory, tmp_path):
 
 def template(tmp_path_factory) -> Path:
     """An MLflow database without content, made by the first test that asks; not to be written to."""
-    path = tmp_path_factory.getbasetemp() / "mlflow_template.db"
+    path = shared_folder(tmp_path_factory) / "mlflow_template.db"
     if not path.exists():
         connect(f"{SQLITE}{path}")
     return path

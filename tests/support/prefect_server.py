@@ -1,27 +1,38 @@
 """One Prefect server for the whole test session: starting it on a fresh profile takes over ten seconds."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from flows import processes, server
+from polyloom.durable import locked
+from tests.support.shared import shared_folder
 
 
 @pytest.fixture(scope="session")
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("prefect-home")
+    return shared_folder(tmp_path_factory) / "prefect-home"
 
 
 @pytest.fixture(scope="session")
 def session_server(prefect_home: Path) -> Iterator[processes.Running]:
+    """The server, kept until the last worker that uses it has ended."""
+    users = prefect_home / "users"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYLOOM_HOME", str(prefect_home))
         patch.setenv("PREFECT_HOME", str(prefect_home / "prefect"))
         patch.delenv("PREFECT_API_URL", raising=False)
-        running = server.keep_server()
+        with locked(prefect_home / "users.lock"):
+            users.mkdir(exist_ok=True)
+            (users / str(os.getpid())).touch()
+            running = server.keep_server()
     yield running
-    processes.stop(running)
+    with locked(prefect_home / "users.lock"):
+        (users / str(os.getpid())).unlink()
+        if not any(users.iterdir()):
+            processes.stop(running)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ def assert_same(fit, result, calm, expected):
             assert torch.equal(fit.optimizer.state_dict()["state"][name][key], value), (name, key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_a_killed_fit_ends_like_an_undisturbed_one(kind, tmp_path):
     calm = KINDS[kind](tmp_path / "calm")

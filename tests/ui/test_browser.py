@@ -8,7 +8,10 @@ from playwright.sync_api import expect
 from tests.support.small_bundle import picture_of
 from tests.ui.browser import CHROMIUM, chromium, served, settled
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium fonts-noto-cjk")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium fonts-noto-cjk"),
+]
 WIDTHS = {"wide": {"width": 1440, "height": 900}, "narrow": {"width": 800, "height": 900}}
 PAGES = {
     "home": "/",
