@@ -1,7 +1,7 @@
 """Text as it is kept: one form for each character, no control characters, not longer than allowed."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -15,8 +15,24 @@ Form = Literal["NFC", "NFKC", "NFD", "NFKD"]
 # Tab, line feed and carriage return are part of a text; a byte order mark inside one is left over from joined files.
 CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F\x{80}-\x{9F}\x{FEFF}]"
 LAYOUT = (9, 10, 13)
-FIRST_PRINTABLE, DELETE = 32, 127
+FIRST_PRINTABLE, DELETE, FIRST_LEAD = 32, 127, 0xC0
+# By their first byte in UTF-8: Latin to U+02FF without C1, Cyrillic to U+047F, Han from U+4000 to U+9FFF. None of these
+# has another form under NFC, alone or in a row (quick check "yes", combining class 0), and none is a control character.
+INERT_LEADS = (*range(0xC3, 0xCC), 0xD0, 0xD1, *range(0xE4, 0xEA))
+# Lead, second byte, first and last third byte: U+2010 to U+2026, U+3001 to U+3029, U+FF01 to U+FF3F.
+INERT_PUNCTUATION = ((0xE2, 0x80, 0x90, 0xA6), (0xE3, 0x80, 0x81, 0xA9), (0xEF, 0xBC, 0x81, 0xBF))
 BYTES_PER_STEP = 1 << 20
+
+
+def _suspect_bytes(inert: Collection[int]) -> np.ndarray:
+    """For each byte whether it makes a text suspect; bytes that go on a character do not."""
+    byte = np.arange(256)
+    low = (byte < FIRST_PRINTABLE) & ~np.isin(byte, LAYOUT)
+    return np.asarray(low | (byte == DELETE) | ((byte >= FIRST_LEAD) & ~np.isin(byte, list(inert))))
+
+
+SUSPECT = _suspect_bytes({*INERT_LEADS, *(lead for lead, *_ in INERT_PUNCTUATION)})
+SUSPECT_BEYOND_ASCII = _suspect_bytes(())
 
 
 class Cleaned(NamedTuple):
@@ -43,7 +59,7 @@ class Cleaning:
         Plain ASCII costs three looks at its bytes; only the rows that hold anything else are gone through.
         """
         refused: dict[int, Refusal] = {}
-        unclean = _suspects(column)
+        unclean = _suspects(column, SUSPECT if self.normalise in {None, "NFC"} else SUSPECT_BEYOND_ASCII)
         if unclean.size:
             column = self._mended(column, unclean, refused)
         return Cleaned(column, {**refused, **self._too_long(column)})
@@ -104,8 +120,8 @@ def _controlled(column: pa.Array, positions: np.ndarray, found: np.ndarray) -> d
     }
 
 
-def _suspects(column: pa.Array) -> np.ndarray:
-    """Positions of the rows that are more than printable ASCII with tabs and line ends."""
+def _suspects(column: pa.Array, suspect: np.ndarray) -> np.ndarray:
+    """Positions of the rows that hold a suspect byte: no others can be changed or refused."""
     offsets = _offsets(column)
     data = column.buffers()[2]
     if data is None or not len(column):
@@ -117,13 +133,26 @@ def _suspects(column: pa.Array) -> np.ndarray:
     strange = np.zeros(len(content), dtype=bool)
     for start in steps:
         step = content[start : start + BYTES_PER_STEP]
-        strange[start : start + BYTES_PER_STEP] = (step >= DELETE) | (
-            (step < FIRST_PRINTABLE) & ~np.isin(step, LAYOUT, kind="table")
-        )
+        strange[start : start + BYTES_PER_STEP] = suspect[step]
+    if suspect is SUSPECT:
+        strange |= _beside_punctuation(content)
     starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
     filled = np.flatnonzero(ends > starts)
     # The bytes of filled rows follow each other without a gap, as reduceat needs it.
     return filled[np.logical_or.reduceat(strange, starts[filled])]
+
+
+def _beside_punctuation(content: np.ndarray) -> np.ndarray:
+    """Where characters of blocks begin of which only the common punctuation and full-width forms are inert."""
+    strange = np.zeros(len(content), dtype=bool)
+    padded = np.concatenate([content, np.zeros(2, np.uint8)])
+    for lead, second, first_third, last_third in INERT_PUNCTUATION:
+        places = np.flatnonzero(content == lead)
+        if len(places):
+            third = padded[places + 2]
+            inert = (padded[places + 1] == second) & (third >= first_third) & (third <= last_third)
+            strange[places] = ~inert
+    return strange
 
 
 def _is_plain(content: np.ndarray, start: int) -> bool:

@@ -120,9 +120,11 @@ def is_utf8(content: bytes) -> bool:
     """Whether bytes are whole UTF-8 text."""
     if content.isascii():
         return True
+    # Arrow checks without making a text of it.
+    bounds = pa.py_buffer(np.array([0, len(content)], np.int32))
     try:
-        content.decode()
-    except UnicodeDecodeError:
+        pa.Array.from_buffers(pa.string(), 1, [None, bounds, pa.py_buffer(content)]).validate(full=True)
+    except pa.ArrowInvalid:
         return False
     return True
 

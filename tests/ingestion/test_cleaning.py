@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion import cleaning
 from ingestion.cleaning import Cleaning
 
 PLAIN = "a line of plain words,\tand a tab\n"
@@ -89,3 +90,34 @@ def test_plain_text_costs_next_to_nothing():
         best = min(best, time.perf_counter() - begin)
     assert found.column is column
     assert megabytes / best > 200
+
+
+def test_what_is_not_looked_at_has_no_other_form() -> None:
+    """Quick check of NFC (Unicode annex 15): inert characters have combining class 0 and end no composition."""
+    seconds = {
+        chr(int(parts[1], 16))
+        for point in range(0x110000)
+        if len(parts := unicodedata.decomposition(chr(point)).split()) == 2 and not parts[0].startswith("<")
+    }
+    points = [point for point in range(0x80, 0x110000) if not 0xD800 <= point < 0xE000]
+    alone = pa.array([chr(point) for point in points])
+    looked_at = set(cleaning._suspects(alone, cleaning.SUSPECT).tolist())
+    inert = [chr(point) for place, point in enumerate(points) if place not in looked_at]
+    assert len(inert) > 24_000
+    for character in inert:
+        assert unicodedata.is_normalized("NFC", character), character
+        assert unicodedata.combining(character) == 0, character
+        assert character not in seconds, character
+        assert unicodedata.category(character) != "Cc", character
+        assert character != "\ufeff"
+
+
+def test_han_text_with_its_punctuation_is_not_looked_at() -> None:
+    texts = pa.array(["我的卡在哪里？请帮我，谢谢。“好”——（一）", "Köln, Łódź, Москва", "plain"])
+    assert cleaning._suspects(texts, cleaning.SUSPECT).tolist() == []
+    assert cleaning._suspects(pa.array(["e\u0301", "の゛", "\u2126", "a\x07"]), cleaning.SUSPECT).tolist() == [
+        0,
+        1,
+        2,
+        3,
+    ]
