@@ -1,4 +1,3 @@
-import time
 import unicodedata
 
 import pyarrow as pa
@@ -80,16 +79,9 @@ def test_cleaning_is_what_python_would_do_and_twice_is_once(values):
     assert Cleaning().clean(found).column.equals(found)
 
 
-def test_plain_text_costs_next_to_nothing():
-    column = pa.array([PLAIN * 10] * 100_000)
-    megabytes = column.nbytes / 1e6
-    best = 1e9
-    for _ in range(5):
-        begin = time.perf_counter()
-        found = Cleaning().clean(column)
-        best = min(best, time.perf_counter() - begin)
-    assert found.column is column
-    assert megabytes / best > 200
+def test_plain_text_is_not_even_copied():
+    column = pa.array([PLAIN * 10] * 10_000)
+    assert Cleaning().clean(column).column is column
 
 
 def test_what_is_not_looked_at_has_no_other_form() -> None:

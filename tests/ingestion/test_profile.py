@@ -1,7 +1,5 @@
 import json
-import time
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -99,23 +97,3 @@ def test_a_column_that_a_part_lacks_is_missing_there():
     assert (merged["columns"]["b"]["nulls"], merged["columns"]["b"]["rows"]) == (2, 3)
     mixed = merge([profile(pa.table({"a": [1.0]})), profile(pa.table({"a": ["x"]}))])
     assert mixed["columns"]["a"]["type"] == "double or string"
-
-
-def test_a_million_rows_take_little_time():
-    rng = np.random.default_rng(0)
-    words = np.array(["alpha", "beta", "gamma"])
-    count = 200_000
-    table = pa.table({
-        "id": pa.array(np.arange(count)).cast(pa.string()),
-        "text": [" ".join(words[rng.integers(0, 3, 60)]) + str(number) for number in range(1_000)] * (count // 1_000),
-        "category": words[rng.integers(0, 3, count)],
-        "price": rng.normal(size=count),
-        "at": pa.array(rng.integers(0, 10**15, count), TIME),
-    })  # fmt: skip
-    parts = [table.slice(start, 5_000) for start in range(0, count, 5_000)]
-    best = 1e9
-    for _ in range(3):
-        begin = time.perf_counter()
-        merge([profile(part) for part in parts])
-        best = min(best, time.perf_counter() - begin)
-    assert best * 1_000_000 / count < 1.5
