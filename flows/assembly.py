@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.scenario_checks import modality_columns, task_rows
+from flows.scenario_checks import columns_over_tables, table_of
 from flows.source_checks import column_kinds
 from flows.spec import (
     Boxes,
@@ -30,6 +30,7 @@ from flows.spec import (
     Text,
     WatchedFolder,
 )
+from flows.task_assembly import modalities_read_whole
 from ingestion.cleaning import Cleaning
 from ingestion.rules import ColumnRule, Rules
 from ingestion.sources import UNSPLIT, TableSource, resolve_paths
@@ -42,11 +43,6 @@ from polyloom.errors import RequestError
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from modalities.fusion import ConcatFusion, GatedFusion
-
-# What makes a finished vector about as large as a normalised embedding: hashed characters have length 1.
-SCALES = {"number": 1.0, "category": 1.0, "characters": 8.0}
 
 
 def table_sources(scenario: DataScenario, *, beside: Path) -> list[TableSource]:
@@ -179,25 +175,27 @@ def with_environment(place: str, text: str) -> str:
 
 def targets(scenario: DataScenario, table: str) -> list[str]:
     """The columns of a table that tasks predict."""
-    if not isinstance(scenario, Scenario) or table != task_rows(scenario):
+    if not isinstance(scenario, Scenario):
         return []
-    return list(dict.fromkeys(task.target for task in scenario.tasks.values()))
+    return list(
+        dict.fromkeys(task.target for name, task in scenario.tasks.items() if table_of(scenario, name) == table)
+    )
 
 
 def rare_labels(scenario: DataScenario) -> dict[str, list[str]]:
     """Columns in which a class of a single row can be neither learned nor judged."""
     if not isinstance(scenario, Scenario):
         return {}
-    table = task_rows(scenario)
-    kinds = scenario.data[table].columns
-    return {table: [column for column in targets(scenario, table) if kinds[column] == "category"]}
+    classes = {
+        table: [column for column in targets(scenario, table) if scenario.data[table].columns[column] == "category"]
+        for table in dict.fromkeys(table_of(scenario, task) for task in scenario.tasks)
+    }
+    return {table: columns for table, columns in classes.items() if columns}
 
 
-def build_preparation(
-    name: str, modality: Modality, *, rows: Rows, training: Sequence[Mapping[str, object]]
-) -> Preparation:
+def build_preparation(scenario: Scenario, name: str, *, training: Sequence[Mapping[str, object]]) -> Preparation:
     """A modality's preparation; statistics are taken from the training rows alone."""
-    columns = modality_columns(modality, name, rows)
+    modality, columns = scenario.modalities[name], columns_over_tables(scenario, name)
     if isinstance(modality, Number):
         return NumberPreparation.fit(training, columns=columns)
     if isinstance(modality, Category):
@@ -233,33 +231,17 @@ def build_encoder(modality: Modality, *, seed: int) -> "nn.Module":
     raise RequestError(f"a modality of kind {modality.kind!r} has no encoder; image and text have one.")
 
 
-def build_fusion(scenario: Scenario, dims: Mapping[str, int]) -> "ConcatFusion | GatedFusion":
-    """The fusion of one task's inputs."""
-    from modalities.fusion import ConcatFusion, GatedFusion
-
-    kind: type[ConcatFusion | GatedFusion] = ConcatFusion if scenario.fusion.kind == "concat" else GatedFusion
-    return kind(
-        dims=dims,
-        modality_dropout=scenario.fusion.modality_dropout,
-        hidden=scenario.fusion.hidden,
-        dropout=scenario.fusion.dropout,
-        scales={
-            name: SCALES[scenario.modalities[name].kind] for name in dims if not has_encoder(scenario.modalities[name])
-        },
-    )
-
-
 def has_encoder(modality: Modality) -> bool:
     """Whether a graph stands between a modality's preparation and its embedding."""
     return isinstance(modality, Image | Text)
 
 
 def is_live(scenario: Scenario, name: str) -> bool:
+    """Whether a modality's encoder runs in the fit: it is trained, or a task reads more than its pooled embedding."""
+    return is_trained(scenario, name) or name in modalities_read_whole(scenario)
+
+
+def is_trained(scenario: Scenario, name: str) -> bool:
     """Whether a modality's encoder is trained; one that is not is embedded once."""
     modality = scenario.modalities[name]
     return isinstance(modality, Image | Text) and (modality.train or scenario.recipe.strategy) == "full"
-
-
-def task_inputs(scenario: Scenario, task: str) -> tuple[str, ...]:
-    """The modalities that a task reads: those it names, else all."""
-    return scenario.tasks[task].inputs or tuple(scenario.modalities)

@@ -37,7 +37,7 @@ WANTED = {
     "string_pattern_mismatch": "is not a name: small letters, digits and '_', a letter first",
 }
 
-KEYS_OF_SEVERAL_FORMS = {"path": 3, "labels": 3, "checks": 5}
+KEYS_OF_SEVERAL_FORMS = {"path": 3, "labels": 3, "checks": 5, "loss_weight": 3, "sampling": 2}
 
 
 def explained(error: ValidationError) -> list[str]:
@@ -91,7 +91,7 @@ def wrong_value(where: Sequence[str], mistake: Mapping[str, Any]) -> str:
 
 def inside(location: Sequence[object]) -> str:
     """What may stand in a section that is none yet."""
-    if location[0] in {"data", "modalities"} and len(location) <= 3:
+    if location[0] in {"data", "modalities", "tasks"} and len(location) <= 3:
         return f" {EXAMPLES[str(location[0])]} shows one."
     return f" Allowed keys: {', '.join(allowed_keys((*location, '')))}."
 
@@ -110,17 +110,19 @@ def unknown_kind(given: Any, context: Mapping[str, Any]) -> str:
 def needed(location: Sequence[object]) -> str:
     """What a section cannot do without."""
     required = [name for name, field in section(location).model_fields.items() if field.is_required()]
-    return f"this section needs {', '.join(required)}."
+    return f"this section needs {', '.join(sorted(required, key=lambda name: name != 'kind'))}."
 
 
 def place(location: Sequence[object]) -> tuple[str, ...]:
     """The path in the file: pydantic's location without the kind it chose and the parts that are no keys."""
     parts = [str(part) for part in location]
-    if parts[0] in {"data", "modalities"} and len(parts) > 2:
+    if parts[0] in {"data", "modalities", "tasks"} and len(parts) > 2:
         del parts[2]
-    if parts[0] == "data" and len(parts) > 2:
-        # What follows is which kind of value was tried: a key of several forms is one place.
+    # What follows is which kind of value was tried: a key of several forms is one place.
+    if parts[0] in {"data", "tasks"} and len(parts) > 2:
         parts = parts[: KEYS_OF_SEVERAL_FORMS.get(parts[2], len(parts))]
+    elif parts[0] == "recipe" and len(parts) > 1:
+        parts = parts[: KEYS_OF_SEVERAL_FORMS.get(parts[1], len(parts))]
     return tuple(part for part in parts if part != "[key]")
 
 

@@ -1,40 +1,37 @@
-"""Pictures of how good a model is: confusion matrix, reliability diagram, learning curve; PNG files.
+"""Pictures of how good a model is: confusion matrix, reliability diagram, learning curve; PNG files."""
 
-Chinese labels are drawn with the first font of `CHINESE_FONTS` that is installed. Without any they come
-out as empty boxes, silently: install one (on Debian and Ubuntu `fonts-noto-cjk`) and delete matplotlib's
-font cache (`~/.cache/matplotlib`). No global matplotlib state is used, so that threads may draw at once.
-"""
-
-import io
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polyloom.durable import replace_file
+from flows.drawing import (
+    INK,
+    MARK,
+    PAPER,
+    QUIET,
+    RIGHT,
+    TOO_SURE,
+    UNSURE,
+    WRONG,
+    heading,
+    legend,
+    new_figure,
+    place_text,
+    plain_axes,
+    save_figure,
+    short_label,
+)
 from polyloom.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-# A .ttc file is known under its first face, which is the Japanese one for Noto Sans CJK.
-CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
-    "Source Han Sans SC", "Source Han Sans CN", "SimHei", "Microsoft YaHei", "PingFang SC", "PingFang HK",
-    "Hiragino Sans GB", "Heiti TC", "STHeiti", "Arial Unicode MS", "Droid Sans Fallback",
-)  # fmt: skip
 NUMBERS_UP_TO = 15  # classes, beyond which a number no longer fits into its cell
 LISTED_PAIRS = 20
 BINS = 15
-DOTS_PER_INCH = 130
-
-INK, QUIET, PAPER = "#1f2933", "#7b8794", "#ffffff"
-RIGHT, WRONG, MARK = "#1f6f8b", "#c8553d", "#e0a030"
-TOO_SURE, UNSURE = "#ecc0b6", "#a9cbd6"
 
 
 def confusion_matrix(path: Path, *, truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str], title: str) -> None:
@@ -49,7 +46,7 @@ def confusion_matrix(path: Path, *, truth: ArrayLike, predicted: ArrayLike, labe
     counts = _counts(truth, predicted, len(labels))
     small = len(labels) <= NUMBERS_UP_TO
     side = 2.6 + min(max(6.0 / len(labels), 0.145), 0.55) * len(labels)
-    figure = _figure(max(side, 5.4) if small else side + 4.2, side)
+    figure = new_figure(max(side, 5.4) if small else side + 4.2, side)
     if small:
         axes = figure.subplots()
         _write_counts(axes, counts)
@@ -58,8 +55,8 @@ def confusion_matrix(path: Path, *, truth: ArrayLike, predicted: ArrayLike, labe
         _list_pairs(list_axes, counts, labels)
     _draw_matrix(axes, counts, labels, font_size=9 if small else 6.5)
     share = np.trace(counts) / max(counts.sum(), 1)
-    _head(axes, title, f"{counts.sum():,} rows, {share:.1%} right; blue: right, red: confused")
-    _save(figure, path)
+    heading(axes, title, f"{counts.sum():,} rows, {share:.1%} right; blue: right, red: confused")
+    save_figure(figure, path)
 
 
 def reliability_diagram(path: Path, *, probabilities: ArrayLike, correct: ArrayLike, ece: float, title: str) -> None:
@@ -82,14 +79,14 @@ def reliability_diagram(path: Path, *, probabilities: ArrayLike, correct: ArrayL
     filled = counts > 0
     accuracy = np.bincount(bins, weights=right, minlength=BINS)[filled] / counts[filled]
     confidence = np.bincount(bins, weights=sure, minlength=BINS)[filled] / counts[filled]
-    figure = _figure(5.6, 6.4)
+    figure = new_figure(5.6, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     _draw_reliability(upper, lefts=edges[:-1][filled], accuracy=accuracy, confidence=confidence)
     lower.bar(edges[:-1], counts, width=1 / BINS, align="edge", color=QUIET, edgecolor=PAPER)
     lower.set(xlim=(0, 1), xlabel="probability of the prediction", ylabel="rows")
-    _plain(lower)
-    _head(upper, title, f"{sure.size:,} rows, expected calibration error {ece:.3f}")
-    _save(figure, path)
+    plain_axes(lower)
+    heading(upper, title, f"{sure.size:,} rows, expected calibration error {ece:.3f}")
+    save_figure(figure, path)
 
 
 def learning_curve(path: Path, *, history: Sequence[Mapping[str, float | None]], title: str) -> None:
@@ -101,22 +98,22 @@ def learning_curve(path: Path, *, history: Sequence[Mapping[str, float | None]],
     """
     if not history:
         raise DataError("learning curve: the history is empty; it needs at least one epoch.")
-    figure = _figure(6.4, 5.8)
+    figure = new_figure(6.4, 5.8)
     upper, lower = figure.subplots(2, 1, sharex=True)
     epochs = _column(history, "epoch")
     upper.plot(epochs, _column(history, "train_loss"), color=QUIET, marker="o", markersize=3.5, label="training")
     upper.plot(epochs, _column(history, "validation_loss"), color=WRONG, marker="o", markersize=3.5, label="validation")
     upper.set_ylabel("loss")
-    _legend(upper, "upper right")
+    legend(upper, "upper right")
     metric = _column(history, "metric")
     lower.plot(epochs, metric, color=RIGHT, marker="o", markersize=3.5)
     lower.set(xlabel="epoch", ylabel="validation metric")
     lower.xaxis.get_major_locator().set_params(integer=True)
     note = _mark_best((upper, lower), epochs, metric)
     for axes in (upper, lower):
-        _plain(axes)
-    _head(upper, title, f"{len(history)} epochs{note}")
-    _save(figure, path)
+        plain_axes(axes)
+    heading(upper, title, f"{len(history)} epochs{note}")
+    save_figure(figure, path)
 
 
 def _counts(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
@@ -147,7 +144,7 @@ def _draw_matrix(axes: "Axes", counts: NDArray[np.int64], labels: Sequence[str],
     ink[np.diag_indices(len(labels))] = to_rgb(RIGHT)
     axes.imshow(1.0 - strength * (1.0 - ink), interpolation="nearest")
     positions = range(len(labels))
-    names = [_short(label) for label in labels]
+    names = [short_label(label) for label in labels]
     fits = font_size > 7 and max(map(len, names)) <= 6
     axes.set_xticks(positions, names, rotation=0 if fits else 90, fontsize=font_size)
     axes.set_yticks(positions, names, fontsize=font_size)
@@ -175,21 +172,13 @@ def _list_pairs(axes: "Axes", counts: NDArray[np.int64], labels: Sequence[str]) 
     pairs = [(row, column) for row, column in zip(*np.unravel_index(order, wrong.shape), strict=True)]
     axes.set_axis_off()
     totals = counts.sum(axis=1)
-    _place(axes, "Most confused", down=4, size=11, color=INK, weight="bold")
+    place_text(axes, "Most confused", down=4, size=11, color=INK, weight="bold")
     for line, (row, column) in enumerate(pair for pair in pairs if wrong[pair]):
         down = 28 + 26 * line
-        _place(axes, f"{wrong[row, column]:,}", down=down, size=9, color=WRONG, weight="bold")
-        _place(axes, _short(labels[row]), down=down, right=26, size=8.5, color=INK)
-        note = f"taken for {_short(labels[column])}  ({wrong[row, column] / totals[row]:.0%})"
-        _place(axes, note, down=down + 11.5, right=26, size=8, color=QUIET)
-
-
-def _place(
-    axes: "Axes", text: str, *, down: float, size: float, color: str, right: float = 0, weight: str = "normal"
-) -> None:
-    """Write a text at a distance in points from the upper left corner, whatever the size of the axes."""
-    axes.annotate(text, (0, 1), xycoords="axes fraction", xytext=(right, -down), textcoords="offset points",
-                  fontsize=size, color=color, fontweight=weight, va="top")  # fmt: skip
+        place_text(axes, f"{wrong[row, column]:,}", down=down, size=9, color=WRONG, weight="bold")
+        place_text(axes, short_label(labels[row]), down=down, right=26, size=8.5, color=INK)
+        note = f"taken for {short_label(labels[column])}  ({wrong[row, column] / totals[row]:.0%})"
+        place_text(axes, note, down=down + 11.5, right=26, size=8, color=QUIET)
 
 
 def _draw_reliability(axes: "Axes", *, lefts: NDArray[Any], accuracy: NDArray[Any], confidence: NDArray[Any]) -> None:
@@ -204,8 +193,8 @@ def _draw_reliability(axes: "Axes", *, lefts: NDArray[Any], accuracy: NDArray[An
                  color=color, edgecolor=PAPER, label=name)  # fmt: skip
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that was right")
-    _legend(axes, "upper left")
-    _plain(axes)
+    legend(axes, "upper left")
+    plain_axes(axes)
 
 
 def _mark_best(both: Sequence["Axes"], epochs: NDArray[Any], metric: NDArray[Any]) -> str:
@@ -221,56 +210,3 @@ def _mark_best(both: Sequence["Axes"], epochs: NDArray[Any], metric: NDArray[Any
 def _column(history: Sequence[Mapping[str, float | None]], name: str) -> NDArray[np.float64]:
     values = [epoch.get(name) for epoch in history]
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _short(label: str, longest: int = 34) -> str:
-    """A label without mathematics (a dollar sign starts some) that fits beside the matrix."""
-    text = label.replace("$", r"\$")
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor=PAPER)
-
-
-def _plain(axes: "Axes") -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#cbd2d9")
-    axes.grid(axis="y", color="#eef0f3", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=INK, labelsize=9, length=0)
-    axes.xaxis.label.set(color=QUIET, fontsize=10)
-    axes.yaxis.label.set(color=QUIET, fontsize=10)
-
-
-def _legend(axes: "Axes", place: Literal["upper left", "upper right"]) -> None:
-    axes.legend(loc=place, fontsize=9, labelcolor=INK, facecolor=PAPER, edgecolor=PAPER, framealpha=0.9)
-
-
-def _head(axes: "Axes", title: str, note: str) -> None:
-    """The title, and a quiet line below it."""
-    axes.set_title(_short(title, 60), loc="left", fontsize=13, color=INK, fontweight="bold", pad=22)
-    _place(axes, note, down=-17, size=9, color=QUIET)
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    from matplotlib.text import Text
-
-    families = _families()
-    for text in figure.findobj(Text):
-        text.set_fontfamily(families)
-    content = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
-        figure.savefig(content, format="png", bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
-    replace_file(path, content.getvalue())
-
-
-def _families() -> list[str]:
-    """Latin letters as everywhere in matplotlib; what that font lacks comes from the Chinese one."""
-    from matplotlib.font_manager import fontManager
-
-    installed = set(fontManager.get_font_names())
-    return ["DejaVu Sans", *[name for name in CHINESE_FONTS if name in installed][:1]]

@@ -6,10 +6,15 @@ from zoneinfo import available_timezones
 from flows.cron_expression import cron_mistake
 from flows.source_checks import source_problems, unknown
 from flows.spec import Category, Characters, DataScenario, Image, Number, Rows, Scenario, Text
-from heads.metrics import SCORERS
+from heads.decoders import metrics_of
 from polyloom.errors import suggestion
 
 AnyModality = Image | Text | Characters | Number | Category
+# What a task of each kind can learn from, as column kinds and in words.
+TARGET_KINDS = {
+    "classification": ({"category", "labels"}, "classes are category or labels"),
+    "regression": ({"number"}, "a regression learns from numbers"),
+}
 
 
 def problems(scenario: Scenario) -> list[str]:
@@ -18,6 +23,13 @@ def problems(scenario: Scenario) -> list[str]:
         return data_problems(scenario)
     if not scenario.modalities or not scenario.tasks:
         return ["modalities, tasks: there must be at least one of each."]
+    lost = [
+        unknown(f"tasks.{name}.rows", task.rows, scenario.data)
+        for name, task in scenario.tasks.items()
+        if task.rows is not None and task.rows not in scenario.data
+    ]
+    if lost:
+        return lost
     if task_rows(scenario) not in scenario.data:
         return [ambiguous_rows(scenario)]
     return [
@@ -38,12 +50,50 @@ def data_problems(scenario: DataScenario) -> list[str]:
 
 
 def task_rows(scenario: Scenario) -> str:
-    """The table whose rows the tasks learn from: `rows`, else the only one that declares every target."""
+    """The table of the tasks that name none: `rows`, else the only one that declares all their targets."""
     if scenario.rows is not None:
         return scenario.rows
-    targets = {task.target for task in scenario.tasks.values()}
+    targets = {task.target for task in scenario.tasks.values() if task.rows is None}
+    if not targets:
+        return next(task.rows for task in scenario.tasks.values() if task.rows)
     fitting = [name for name, given in scenario.data.items() if targets <= set(given.columns)]
     return fitting[0] if len(fitting) == 1 else next(iter(scenario.data)) if len(scenario.data) == 1 else ""
+
+
+def table_of(scenario: Scenario, task: str) -> str:
+    """The table whose rows a task learns from."""
+    return scenario.tasks[task].rows or task_rows(scenario)
+
+
+def task_tables(scenario: Scenario) -> tuple[str, ...]:
+    """The tables that the tasks learn from, in the order of the tasks."""
+    return tuple(dict.fromkeys(table_of(scenario, task) for task in scenario.tasks))
+
+
+def task_inputs(scenario: Scenario, task: str) -> tuple[str, ...]:
+    """The modalities that a task reads: those it names, else all; of several tables, all that its own one has."""
+    if scenario.tasks[task].inputs:
+        return scenario.tasks[task].inputs
+    if len(task_tables(scenario)) == 1:
+        return tuple(scenario.modalities)
+    rows = scenario.data[table_of(scenario, task)]
+    return tuple(
+        name
+        for name, modality in scenario.modalities.items()
+        if set(modality_columns(modality, name, rows)) & rows.column_names()
+    )
+
+
+def columns_over_tables(scenario: Scenario, name: str) -> tuple[str, ...]:
+    """The columns that a modality reads, over all tables that are embedded."""
+    index = [scenario.index.rows] if scenario.index else []
+    found = [
+        column
+        for table in dict.fromkeys([*task_tables(scenario), *index])
+        for column in modality_columns(scenario.modalities[name], name, scenario.data[table])
+        if column in scenario.data[table].column_names()
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def modality_columns(modality: AnyModality, name: str, rows: Rows) -> tuple[str, ...]:
@@ -72,9 +122,10 @@ def ambiguous_rows(scenario: Scenario) -> str:
 
 def modality_problems(scenario: Scenario) -> Iterator[str]:
     """Modalities that read columns which the rows do not have."""
-    for table in {task_rows(scenario), *([scenario.index.rows] if scenario.index else [])} & set(scenario.data):
+    for table, names in read_tables(scenario).items():
         rows = scenario.data[table]
-        for name, modality in scenario.modalities.items():
+        for name in names:
+            modality = scenario.modalities[name]
             columns = modality_columns(modality, name, rows)
             if not columns:
                 key = "image: COLUMN" if isinstance(modality, Image) else "text: [COLUMN]"
@@ -87,21 +138,46 @@ def modality_problems(scenario: Scenario) -> Iterator[str]:
                         f"modalities.{name}.columns: {column!r} is not declared as {modality.kind}. "
                         f"Write `{column}: {modality.kind}` under data.{table}.columns."
                     )
+    if scenario.index and scenario.index.rows not in scenario.data:
+        return
+    for name, modality in scenario.modalities.items():
+        if isinstance(modality, Image) and len(set(columns_over_tables(scenario, name))) > 1:
+            yield (
+                f"modalities.{name}: its tables call their picture {', '.join(columns_over_tables(scenario, name))}; "
+                "one modality reads one column, so name them alike, or add a second modality."
+            )
+
+
+def read_tables(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """The tables that are embedded, each with the modalities that are read from it."""
+    if len(task_tables(scenario)) == 1:
+        index = [scenario.index.rows] if scenario.index else []
+        tables = dict.fromkeys([*task_tables(scenario), *index])
+        return {table: tuple(scenario.modalities) for table in tables if table in scenario.data}
+    found: dict[str, tuple[str, ...]] = {}
+    for task in scenario.tasks:
+        known = tuple(name for name in task_inputs(scenario, task) if name in scenario.modalities)
+        table = table_of(scenario, task)
+        found[table] = tuple(dict.fromkeys([*found.get(table, ()), *known]))
+    return found
 
 
 def task_problems(scenario: Scenario) -> Iterator[str]:
     """Targets and inputs that are not there, and inputs that would give the answer away."""
-    rows = scenario.data[task_rows(scenario)]
     for name, task in scenario.tasks.items():
+        rows = scenario.data[table_of(scenario, name)]
+        kinds, wanted = TARGET_KINDS[task.kind]
         if task.target not in rows.columns:
             yield unknown(f"tasks.{name}.target", task.target, rows.columns)
-        elif rows.columns[task.target] not in {"category", "labels"}:
-            kind = rows.columns[task.target]
-            yield f"tasks.{name}.target: {task.target!r} is declared as {kind}; classes are category or labels."
+        elif rows.columns[task.target] not in kinds:
+            yield f"tasks.{name}.target: {task.target!r} is declared as {rows.columns[task.target]}; {wanted}."
         for given in task.inputs:
             if given not in scenario.modalities:
                 yield unknown(f"tasks.{name}.inputs", given, scenario.modalities)
-        for given in task.inputs or tuple(scenario.modalities):
+        read = task_inputs(scenario, name)
+        if not read:
+            yield f"tasks.{name}.inputs: no modality reads data.{table_of(scenario, name)}; add one, or other columns."
+        for given in read:
             modality = scenario.modalities.get(given)
             if modality and task.target in modality_columns(modality, given, rows):
                 yield f"tasks.{name}.inputs: {given!r} reads the target {task.target!r} itself; leave it out."
@@ -129,13 +205,15 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
 def gate_problems(scenario: Scenario) -> Iterator[str]:
     """A gate metric that is not `<task>.<metric>`."""
     task, dot, metric = scenario.gate.metric.partition(".")
+    first = next(iter(scenario.tasks))
     if not dot:
-        near = f"{next(iter(scenario.tasks))}.{task if task in SCORERS else 'accuracy'}"
-        yield f"gate.metric: {task!r} is not TASK.METRIC, such as {near!r}. Metrics: {', '.join(sorted(SCORERS))}."
+        metrics = metrics_of(scenario.tasks[first].kind)
+        near = f"{first}.{task if task in metrics else metrics[0]}"
+        yield f"gate.metric: {task!r} is not TASK.METRIC, such as {near!r}. Metrics: {', '.join(sorted(metrics))}."
     elif task not in scenario.tasks:
         yield unknown("gate.metric", task, scenario.tasks)
-    elif metric not in SCORERS:
-        yield unknown("gate.metric", metric, SCORERS)
+    elif metric not in (metrics := metrics_of(scenario.tasks[task].kind)):
+        yield unknown("gate.metric", metric, metrics)
 
 
 def schedule_problems(scenario: DataScenario) -> Iterator[str]:

@@ -252,14 +252,33 @@ class Fusion(Section):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
 
 
-class Classification(Section):
+class Task(Section):
+    """What every task says: what it predicts from what, on which table's rows, and its share of the loss.
+
+    A learned share follows the task's own uncertainty. `rows` is the table, where the tasks learn from several.
+    """
+
+    target: str
+    inputs: tuple[str, ...] = ()
+    rows: str | None = None
+    loss_weight: Annotated[float, Field(gt=0)] | Literal["learned"] = 1.0
+
+
+class Classification(Task):
     """Binary or multiclass for a `category` column, multilabel for a `labels` column."""
 
     kind: Literal["classification"]
-    target: str
-    inputs: tuple[str, ...] = ()
     class_weights: Literal["none", "balanced"] = "none"
-    loss_weight: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Regression(Task):
+    """A number from a `number` column, with an interval that holds it in nine of ten cases."""
+
+    kind: Literal["regression"]
+    loss: Literal["squared", "absolute", "huber"] = "squared"
+
+
+AnyTask = Annotated[Classification | Regression, Field(discriminator="kind")]
 
 
 class Recipe(Section):
@@ -277,6 +296,7 @@ class Recipe(Section):
     warmup: Share = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0
 
 
@@ -338,7 +358,7 @@ class Scenario(DataScenario):
     rows: str | None = None
     modalities: dict[Name, Modality]
     fusion: Fusion = Fusion()
-    tasks: dict[Name, Classification]
+    tasks: dict[Name, AnyTask]
     recipe: Recipe = Recipe()
     index: Index | None = None
     gate: Gate

@@ -1,10 +1,6 @@
 """Classification metrics in numpy. Truth and predictions are label numbers [rows], multilabel masks [rows, labels]."""
 
-from collections.abc import Callable
-
 import numpy as np
-
-Scorer = Callable[[np.ndarray, np.ndarray], float]
 
 
 def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -51,6 +47,3 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, *, bin
     mean_confidence = np.bincount(places, weights=confidence, minlength=bins)[filled] / rows[filled]
     mean_right = np.bincount(places, weights=right.astype(float), minlength=bins)[filled] / rows[filled]
     return float((np.abs(mean_confidence - mean_right) * rows[filled]).sum() / max(len(confidence), 1))
-
-
-SCORERS: dict[str, Scorer] = {"accuracy": accuracy, "macro_f1": macro_f1, "micro_f1": micro_f1}

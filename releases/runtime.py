@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from heads.answers import Answer
+from heads.decoder import rows_of
 from heads.onnx import OnnxHead
 from modalities.encoders.onnx import OnnxEncoder, VectorEncoder, open_session
 from modalities.preparation.loading import load_preparation
@@ -24,19 +26,12 @@ from releases.search import Hit, Searcher
 
 BATCH = 64
 
-
-@dataclass(frozen=True)
-class Answer:
-    """One task's answer: its label (multilabel: labels joined by ", ") and calibrated probabilities, best first."""
-
-    label: str
-    probability: float
-    probabilities: dict[str, float]
+__all__ = ["Answer", "Prediction", "Runtime"]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Answers by task, and the modalities that the row did not have."""
+    """Answers by task, and the modalities that the row did not have; a task that could read nothing has no answer."""
 
     answers: dict[str, Answer]
     missing: tuple[str, ...]
@@ -104,25 +99,49 @@ class Runtime:
     def predict(self, rows: Sequence[Mapping[str, object]], *, top: int = 5) -> list[Prediction]:
         """Answers for rows (column -> value; pictures as bytes or paths); a missing modality is `None` or left out.
 
-        Raises RequestError for a row that has none of a task's modalities.
+        Raises RequestError for a row that has none of any task's modalities.
         """
-        logits, present = self.logits(rows)
-        probabilities = {task: self.heads[task].decoder.probabilities(values) for task, values in logits.items()}
+        outputs, present = self.outputs(rows)
+        answers: list[dict[str, Answer]] = [{} for _ in rows]
+        for task, found in outputs.items():
+            head = self.heads[task]
+            able = np.flatnonzero(readable_rows(head, present)).tolist()
+            inputs = [self.preparations[head.inputs[0]].value(rows[row]) for row in able]
+            for row, answer in zip(able, head.decoder.answers(rows_of(found, able), inputs, top=top), strict=True):
+                answers[row][task] = answer
         return [
             Prediction(
-                answers={task: self._answer(task, values[number], top) for task, values in probabilities.items()},
+                answers=answers[number],
                 missing=tuple(name for name, mask in present.items() if not mask[number]),
             )
             for number in range(len(rows))
         ]
 
-    def logits(self, rows: Sequence[Mapping[str, object]]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Uncalibrated scores [rows, labels] of every task, and which modality each row has."""
-        values = {name: [given.value(row) for row in rows] for name, given in self.preparations.items()}
+    def outputs(
+        self, rows: Sequence[Mapping[str, object]], *, tasks: Sequence[str] | None = None
+    ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, np.ndarray]]:
+        """Uncalibrated outputs of the tasks (all, or those named), first axis rows, and which modality each row has.
+
+        A task none of whose modalities is there has no outputs.
+        Raises RequestError for a row that has nothing that any of the tasks reads.
+        """
+        heads = {task: head for task, head in self.heads.items() if tasks is None or task in tasks}
+        read = dict.fromkeys(name for head in heads.values() for name in head.inputs)
+        values = {name: [self.preparations[name].value(row) for row in rows] for name in read}
         present = {name: np.array([value is not None for value in given], bool) for name, given in values.items()}
-        self._check_rows(present, len(rows))
-        embeddings = {name: self.embed(name, given) for name, given in values.items()}
-        return {name: head(embeddings, present) for name, head in self.heads.items()}, present
+        check_rows(heads, present)
+        fused = dict.fromkeys(name for head in heads.values() if head.pooled for name in head.inputs)
+        embeddings = {name: self.embed(name, values[name]) for name in fused}
+        found = {}
+        for task, head in heads.items():
+            if head.pooled:
+                found[task] = head(embeddings, present)
+            elif present[head.inputs[0]].any():
+                (name,) = head.inputs
+                found[task] = head.over_values(
+                    values[name], preparation=self.preparations[name], encoder=self.encoders[name]
+                )
+        return found, present
 
     def embed(self, modality: str, values: Sequence[object | None]) -> np.ndarray:
         """Embeddings [values, dim]; zeros where a value is missing."""
@@ -197,29 +216,20 @@ class Runtime:
             raise RequestError(f"{self.name!r} does not read {what}; its modalities are of the kinds {known}.")
         return dict.fromkeys(columns, value)
 
-    def _check_rows(self, present: Mapping[str, np.ndarray], count: int) -> None:
-        for task, head in self.heads.items():
-            given = np.any([present[name] for name in head.inputs], axis=0) if count else np.ones(0, bool)
-            if not given.all():
-                row = int(np.argmin(given)) + 1
-                raise RequestError(
-                    f"Row {row} has nothing that task {task!r} reads; it reads {', '.join(head.inputs)}."
-                )
-
     def _readable(self, name: str, value: object) -> float:
         """How much this modality's ranking counts: a text whose words the encoder does not know counts little."""
         known_share = getattr(self.preparations[name], "known_share", None)
         return float(known_share(str(value)) ** 2) if known_share else 1.0
 
-    def _answer(self, task: str, probabilities: np.ndarray, top: int) -> Answer:
-        decoder = self.heads[task].decoder
-        order = np.argsort(-probabilities, kind="stable")
-        best = {decoder.labels[place]: float(probabilities[place]) for place in order[:top]}
-        if decoder.kind != "multilabel":
-            return Answer(
-                label=decoder.labels[order[0]], probability=float(probabilities[order[0]]), probabilities=best
-            )
-        chosen = [place for place in order if probabilities[place] >= decoder.threshold]
-        certain = np.where(probabilities >= decoder.threshold, probabilities, 1.0 - probabilities).prod()
-        label = ", ".join(decoder.labels[place] for place in chosen)
-        return Answer(label=label, probability=float(certain), probabilities=best)
+
+def check_rows(heads: Mapping[str, OnnxHead], present: Mapping[str, np.ndarray]) -> None:
+    """Raises RequestError for a row that has nothing that any of the tasks reads."""
+    given = np.any([readable_rows(head, present) for head in heads.values()], axis=0)
+    if not given.all():
+        told = "; ".join(f"task {task!r} reads {', '.join(head.inputs)}" for task, head in heads.items())
+        raise RequestError(f"Row {int(np.argmin(given)) + 1} has nothing that a task reads: {told}.")
+
+
+def readable_rows(head: OnnxHead, present: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Which rows have something that the head reads, bool [rows]."""
+    return np.asarray(np.any([present[name] for name in head.inputs], axis=0))

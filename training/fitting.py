@@ -1,7 +1,7 @@
 """The fitting loop: one for frozen and for live encoders, resumable at any step to the same result."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,27 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from heads.decoding import ClassificationDecoder
-from heads.metrics import SCORERS
+from heads.decoder import Collected, rows_of
 from polyloom.errors import DataError
 from polyloom.progress import SILENT, Bar, Progress
-from training.batches import epoch_batches, ordered_batches
+from training.batches import Sampling, mixed_batches, ordered_batches
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.device import Placement
 from training.inputs import ModalityInput, row_costs
 from training.model import ApplicationModel, Batch, make_batch
+from training.parameters import ParameterGroup, parameter_groups
 from training.schedule import rate_factor
+from training.targets import Target
 
 SCORING_BATCH = 4
-
-
-@dataclass(frozen=True)
-class Target:
-    """One task's truth over all rows, its decoder, and its share of the loss."""
-
-    truth: np.ndarray
-    decoder: ClassificationDecoder
-    loss_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,12 +60,16 @@ class Position:
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = -1
-    best_metric: float = -1.0
+    best_metric: float = float("-inf")
     best_loss: float = float("inf")
 
 
 class Fitting:
-    """Fits a model to its targets. `watch` is the task and the metric for early stopping and the best epoch."""
+    """Fits a model to its targets. `watch` is the task and the metric for early stopping and the best epoch.
+
+    `sets` says for each row which data set it belongs to, where there are several; `sampling` how these are mixed.
+    `groups` are the optimiser's parameter groups, where not everything is trained in the usual way.
+    """
 
     def __init__(
         self,
@@ -95,6 +91,9 @@ class Fitting:
         encoder_learning_rate: float = 5e-5,
         weight_decay: float = 0.01,
         warmup: float = 0.1,
+        sets: np.ndarray | None = None,
+        sampling: Sampling = "proportional",
+        groups: Sequence[ParameterGroup] | None = None,
         checkpoint_seconds: float = 20.0,
         progress: Progress = SILENT,
         on_epoch: Callable[[Epoch], None] | None = None,
@@ -113,13 +112,14 @@ class Fitting:
         self.batch_size = batch_size
         self.accumulate = accumulate
         self.warmup = warmup
+        self.sets = sets
+        self.sampling = sampling
         self.checkpoint_seconds = checkpoint_seconds
         self.progress = progress
         self.on_epoch = on_epoch
         self.costs = row_costs(inputs)
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(model, learning_rate, encoder_learning_rate, weight_decay), lr=learning_rate
-        )
+        usual = parameter_groups(model, learning_rate, encoder_learning_rate, weight_decay)
+        self.optimizer = torch.optim.AdamW(list(groups or usual), lr=learning_rate)
         self.scaler = placement.scaler()
         self.position = Position()
         self.best: dict[str, Tensor] = {}
@@ -158,8 +158,13 @@ class Fitting:
 
     def _epoch(self, bar: Bar) -> None:
         here = self.position
-        batches = epoch_batches(
-            self.train_rows, batch_size=self.batch_size, seed=self.seed, epoch=here.epoch, costs=self.costs
+        batches = mixed_batches(
+            self._by_set(self.train_rows),
+            sampling=self.sampling,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            epoch=here.epoch,
+            costs=self.costs,
         )
         groups = [batches[start : start + self.accumulate] for start in range(0, len(batches), self.accumulate)]
         total = self.epochs * len(groups)
@@ -183,7 +188,9 @@ class Fitting:
         rows_in_group = sum(len(rows) for rows in group)
         for number, rows in enumerate(group):
             random = np.random.default_rng([self.seed, here.epoch, here.group, number])
-            batch = make_batch(self.inputs, rows, device=self.placement.device, random=random)
+            batch = make_batch(
+                self.inputs, rows, device=self.placement.device, tasks=self._tasks_of(rows), random=random
+            )
             with self.placement.autocast():
                 loss = self._loss(self.model(batch), batch)
             value = float(loss.detach())
@@ -202,28 +209,40 @@ class Fitting:
         self.optimizer.zero_grad(set_to_none=True)
         here.step += 1
 
-    def _loss(self, logits: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        losses = [
-            target.loss_weight
-            * self.model.tasks[name].head.loss(  # type: ignore[operator,union-attr]
-                logits[name].float(), torch.from_numpy(target.truth[batch.rows]).to(logits[name].device)
-            )
-            for name, target in self.targets.items()
-        ]
-        return torch.stack(losses).sum()
+    def _loss(self, outputs: Mapping[str, Mapping[str, Tensor]], batch: Batch) -> Tensor:
+        losses = {}
+        for name, given in outputs.items():
+            truth = self.targets[name].tensors(batch.rows, device=self.placement.device)
+            full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in given.items()}
+            losses[name] = self.model.tasks[name].head.loss(full, truth)  # type: ignore[operator,union-attr]
+        given_weights = {
+            name: float(target.loss_weight) for name, target in self.targets.items() if target.loss_weight != "learned"
+        }
+        balanced: Tensor = self.model.balance(losses, given_weights)
+        return balanced
+
+    def _tasks_of(self, rows: np.ndarray) -> tuple[str, ...]:
+        """The tasks that a batch's rows have a truth for; a batch is of one data set."""
+        if self.sets is None:
+            return tuple(self.targets)
+        number = int(self.sets[rows[0]])
+        return tuple(name for name, target in self.targets.items() if target.set == number)
+
+    def _by_set(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Rows by data set; sets without a row are left out."""
+        if self.sets is None:
+            return [rows]
+        return [rows[self.sets[rows] == number] for number in np.unique(self.sets[rows])]
 
     def _end_epoch(self, bar: Bar) -> None:
         here = self.position
         started = time.monotonic()
-        logits, loss = self.score(self.validation_rows)
-        task, metric = self.watch
-        target = self.targets[task]
-        predicted = target.decoder.decide(target.decoder.probabilities(logits[task]))
+        outputs, loss = self.score(self.validation_rows)
         epoch = Epoch(
             epoch=here.epoch + 1,
             train_loss=here.loss_sum / max(here.loss_rows, 1),
             validation_loss=loss,
-            metric=SCORERS[metric](target.truth[self.validation_rows], predicted),
+            metric=self._watched(outputs),
             learning_rate=float(self.optimizer.param_groups[-1]["lr"]),
             seconds=here.seconds + time.monotonic() - started,
         )
@@ -232,29 +251,44 @@ class Fitting:
             here.best_epoch, here.best_metric, here.best_loss = here.epoch, epoch.metric, loss
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
         here.epoch, here.group, here.loss_sum, here.loss_rows, here.seconds = here.epoch + 1, 0, 0.0, 0, 0.0
-        bar.say(f"epoch {epoch.epoch}: loss {epoch.train_loss:.3f} / {loss:.3f}, {task}.{metric} {epoch.metric:.4f}")
+        bar.say(
+            f"epoch {epoch.epoch}: loss {epoch.train_loss:.3f} / {loss:.3f}, {'.'.join(self.watch)} {epoch.metric:.4f}"
+        )
         if self.on_epoch is not None:
             self.on_epoch(epoch)
         if time.monotonic() - self._saved_at >= self.checkpoint_seconds / 4:
             self._checkpoint()
 
-    def score(self, rows: np.ndarray) -> tuple[dict[str, np.ndarray], float]:
-        """Logits [rows, labels] of every task in the order of `rows`, and the mean loss."""
+    def _watched(self, outputs: Mapping[str, Mapping[str, np.ndarray]]) -> float:
+        """The watched metric on the validation rows of the task's data set; lowest of all where it is no number."""
+        task, metric = self.watch
+        target, rows = self.targets[task], self.validation_rows
+        known = slice(None) if self.sets is None else np.flatnonzero(self.sets[rows] == target.set)
+        scored = target.decoder.comparable(rows_of(outputs[task], known), rows_of(rows_of(target.truth, rows), known))
+        value = target.decoder.scorers[metric](*scored)
+        return value if np.isfinite(value) else float("-inf")
+
+    def score(self, rows: np.ndarray) -> tuple[dict[str, dict[str, np.ndarray]], float]:
+        """The named outputs of every task in the order of `rows`, and the mean loss."""
         self.model.eval()
-        logits = {
-            name: np.zeros((len(rows), len(target.decoder.labels)), np.float32) for name, target in self.targets.items()
-        }
-        places = np.arange(len(rows))
+        collected = {name: Collected(len(rows)) for name in self.targets}
         costs = None if self.costs is None else self.costs[rows]
         loss_sum = 0.0
-        for batch_places in ordered_batches(places, batch_size=SCORING_BATCH * self.batch_size, costs=costs):
-            batch = make_batch(self.inputs, rows[batch_places], device=self.placement.device)
-            with torch.inference_mode(), self.placement.autocast():
-                outputs = self.model(batch)
-                loss_sum += float(self._loss(outputs, batch)) * len(batch_places)
-            for name, output in outputs.items():
-                logits[name][batch_places] = output.float().cpu().numpy()
-        return logits, loss_sum / max(len(rows), 1)
+        places = np.arange(len(rows))
+        for places_of_set in [places] if self.sets is None else self._places_by_set(rows):
+            for part in ordered_batches(places_of_set, batch_size=SCORING_BATCH * self.batch_size, costs=costs):
+                given = rows[part]
+                batch = make_batch(self.inputs, given, device=self.placement.device, tasks=self._tasks_of(given))
+                with torch.inference_mode(), self.placement.autocast():
+                    outputs = self.model(batch)
+                    loss_sum += float(self._loss(outputs, batch)) * len(part)
+                for name, named in outputs.items():
+                    collected[name].add(part, {key: on_cpu(tensor) for key, tensor in named.items()})
+        return {name: found.outputs() for name, found in collected.items()}, loss_sum / max(len(rows), 1)
+
+    def _places_by_set(self, rows: np.ndarray) -> list[np.ndarray]:
+        sets = np.asarray(self.sets)[rows]
+        return [np.flatnonzero(sets == number) for number in np.unique(sets)]
 
     def _checkpoint(self) -> None:
         save_checkpoint(
@@ -270,27 +304,7 @@ class Fitting:
         self._saved_at = time.monotonic()
 
 
-def parameter_groups(
-    model: ApplicationModel, learning_rate: float, encoder_learning_rate: float, weight_decay: float
-) -> list[dict[str, Any]]:
-    """AdamW's groups: encoders and the rest, each with and without decay (norms, biases and embeddings have none)."""
-    return [
-        {"params": list(parameters), "lr": rate, "initial_lr": rate, "weight_decay": decay}
-        for part, rate in ((model.encoders, encoder_learning_rate), (model.tasks, learning_rate))
-        for decay, parameters in ((weight_decay, decayed(part)), (0.0, undecayed(part)))
-    ]
-
-
-def decayed(part: nn.Module) -> Iterable[nn.Parameter]:
-    """Matrices and filters."""
-    return (parameter for parameter in trained(part) if parameter.ndim > 1)
-
-
-def undecayed(part: nn.Module) -> Iterable[nn.Parameter]:
-    """Biases, norms, learned embeddings of a missing modality."""
-    return (parameter for parameter in trained(part) if parameter.ndim <= 1)
-
-
-def trained(part: nn.Module) -> Iterator[nn.Parameter]:
-    """Parameters that want a gradient."""
-    return (parameter for parameter in part.parameters() if parameter.requires_grad)
+def on_cpu(tensor: Tensor) -> np.ndarray:
+    """A tensor as numpy; halves as float32, which numpy can reckon with."""
+    moved = tensor.detach().cpu()
+    return np.asarray((moved.float() if moved.is_floating_point() else moved).numpy())

@@ -1,66 +1,106 @@
-"""The model of an application: live encoders, and for each task a fusion and a head."""
+"""The model of an application: live encoders shared by all tasks, and what makes each task's outputs of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from heads.classification import ClassificationHead
-from modalities.fusion import ConcatFusion, GatedFusion
+from modalities.encoders.embeddings import Embeddings
 from modalities.named import NamedModules
 from training.inputs import ModalityInput
+from training.loss_balance import LossBalance
+from training.task_models import Encoded, TaskModel
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch on the device: vectors [batch, dim] or encoder arrays of the present rows, and who is present."""
+    """One batch on the device: vectors [batch, dim] or arrays of the present rows, and who is present.
+
+    `tasks` are those that these rows have a truth for.
+    """
 
     rows: np.ndarray
     vectors: dict[str, Tensor]
     arrays: dict[str, dict[str, Tensor]]
     present: dict[str, Tensor]
-
-
-class TaskModel(nn.Module):
-    """Fusion and head of one task."""
-
-    def __init__(self, *, fusion: ConcatFusion | GatedFusion, head: ClassificationHead) -> None:
-        super().__init__()
-        self.fusion = fusion
-        self.head = head
-
-    def forward(self, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:
-        """Logits [batch, labels]."""
-        logits: Tensor = self.head(self.fusion(embeddings, present))
-        return logits
+    tasks: tuple[str, ...]
 
 
 class ApplicationModel(nn.Module):
-    """All tasks over shared encoders; each live encoder runs once a batch, over the rows that have its modality."""
+    """All tasks over shared encoders; each live encoder runs once a batch, over the rows that have its modality.
 
-    def __init__(self, *, encoders: Mapping[str, nn.Module], tasks: Mapping[str, TaskModel]) -> None:
+    `learned_weights` names the tasks whose share of the loss is learned.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoders: Mapping[str, nn.Module],
+        tasks: Mapping[str, TaskModel],
+        learned_weights: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self.encoders = NamedModules(encoders)
         self.tasks = NamedModules(tasks)
+        self.balance = LossBalance(learned_weights)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits of every task."""
-        embeddings = dict(batch.vectors)
-        for name, encoder in self.encoders.items():
-            embeddings[name] = self._encoded(name, encoder, batch)
-        return {name: task(embeddings, batch.present) for name, task in self.tasks.items()}
+    def forward(self, batch: Batch) -> dict[str, dict[str, Tensor]]:
+        """The named outputs of the batch's tasks."""
+        tasks = {name: cast("TaskModel", self.tasks[name]) for name in batch.tasks}
+        read = {name for task in tasks.values() for name in task.inputs}
+        encoded = Encoded(embeddings={}, side={}, present=batch.present)
+        for name in sorted(read):
+            if name in batch.vectors:
+                encoded.embeddings[name] = Embeddings(pooled=batch.vectors[name])
+            else:
+                self._encode(name, batch, encoded)
+        return {name: task(encoded) for name, task in tasks.items()}
 
-    def _encoded(self, name: str, encoder: nn.Module, batch: Batch) -> Tensor:
-        present = batch.present[name]
-        pooled = torch.zeros(len(present), int(encoder.dim), device=present.device)  # type: ignore[arg-type]
+    def _encode(self, name: str, batch: Batch, encoded: Encoded) -> None:
+        encoder, present = self.encoders[name], batch.present[name].bool()
         rows = int(present.sum())
         # One row has no batch statistics: it passes with the running ones.
         encoder.train(self.training and rows > 1)
-        if rows:
-            pooled[present.bool()] = encoder(**batch.arrays[name]).pooled.float()
-        return pooled
+        if not rows:
+            width = int(encoder.dim)  # type: ignore[arg-type]
+            encoded.embeddings[name] = Embeddings(pooled=torch.zeros(len(present), width, device=present.device))
+            encoded.side[name] = {}
+            return
+        arrays = batch.arrays[name]
+        reads = cast("tuple[str, ...]", encoder.reads)
+        given: Embeddings = encoder(**{key: arrays[key] for key in reads})
+        # A head may read the mask beside what only it reads.
+        side = {key: array for key, array in arrays.items() if key not in reads or key.endswith("mask")}
+        if rows < len(present):
+            given = Embeddings(
+                pooled=scattered(given.pooled, present),
+                tokens=None if given.tokens is None else scattered(given.tokens, present),
+                maps=None if given.maps is None else tuple(scattered(map_, present) for map_ in given.maps),
+            )
+            side = {
+                key: scattered(array, present, fill=0 if key.endswith("mask") else -1) for key, array in side.items()
+            }
+        encoded.embeddings[name] = in_full_precision(given)
+        encoded.side[name] = side
+
+
+def scattered(part: Tensor, present: Tensor, *, fill: int = 0) -> Tensor:
+    """Rows that are present put into their places [batch, ...]; the others are `fill`."""
+    whole = torch.full((len(present), *part.shape[1:]), fill, dtype=part.dtype, device=part.device)
+    whole[present] = part
+    return whole
+
+
+def in_full_precision(given: Embeddings) -> Embeddings:
+    """Embeddings as float32, however they were computed."""
+    return Embeddings(
+        pooled=given.pooled.float(),
+        tokens=None if given.tokens is None else given.tokens.float(),
+        maps=None if given.maps is None else tuple(map_.float() for map_ in given.maps),
+    )
 
 
 def make_batch(
@@ -68,6 +108,7 @@ def make_batch(
     rows: np.ndarray,
     *,
     device: torch.device,
+    tasks: Sequence[str],
     random: np.random.Generator | None = None,
 ) -> Batch:
     """Gather the rows' vectors and prepare their raw values; `random` switches augmentation on."""
@@ -86,4 +127,4 @@ def make_batch(
         if given.source is not None and present[name].any()
     }
     masks = {name: torch.from_numpy(mask.astype(np.float32)).to(device) for name, mask in present.items()}
-    return Batch(rows=rows, vectors=vectors, arrays=arrays, present=masks)
+    return Batch(rows=rows, vectors=vectors, arrays=arrays, present=masks, tasks=tuple(tasks))

@@ -70,6 +70,6 @@ def _machine(looked: Probe, environment: dict[str, str]) -> list[Finding]:
 def _font() -> Finding:
     from matplotlib.font_manager import fontManager
 
-    from flows.pictures import CHINESE_FONTS
+    from flows.drawing import CHINESE_FONTS
 
     return machine.chinese_font(fontManager.get_font_names(), CHINESE_FONTS)

@@ -33,6 +33,9 @@ class AnyEncoder(Protocol):
     def __call__(self, arrays: Arrays) -> np.ndarray:
         """The pooled embedding [batch, dim]."""
 
+    def named(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """All embeddings by name."""
+
 
 def encoder_digest(job: Job, name: str) -> str:
     """What an encoder's embeddings depend on, as one hash: model, weights, pooling and preparation.
@@ -54,7 +57,9 @@ def graph_facts(job: Job, name: str) -> dict[str, Any]:
         else weights_digest(modality, seed=job.scenario.recipe.seed)
     )
     pooling = modality.pooling if isinstance(modality, Text) else None
-    return {"kind": modality.kind, "model": modality.model, "weights": weights, "pooling": pooling}
+    facts = {"kind": modality.kind, "model": modality.model, "weights": weights, "pooling": pooling}
+    # Graphs of before gave the pooled embedding alone.
+    return {**facts, "outputs": "all"} if isinstance(modality, Text) else facts
 
 
 def graph_folder(job: Job, name: str) -> Path:
@@ -153,7 +158,7 @@ def export(job: Job, name: str, *, folder: Path, progress: Progress) -> None:
 
 def example(job: Job, name: str) -> Arrays:
     """Two values of the data, as the graph's example input."""
-    known = [value for value in job.values(name, job.task_table).values if value is not None]
+    known = [value for value in job.task_values(name).values if value is not None]
     return job.preparations[name]((known * 2)[:2] if len(known) < 2 else known[:2])
 
 

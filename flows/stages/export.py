@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from flows.assembly import build_fusion, has_encoder, task_inputs
-from flows.stages.encoders import graph_folder, open_encoder
+from flows.assembly import has_encoder
+from flows.scenario_checks import task_inputs
+from flows.stages.encoders import AnyEncoder, example, graph_folder, open_encoder
 from flows.stages.job import Job
-from heads.decoding import ClassificationDecoder
+from flows.task_assembly import READS, build_task
+from heads.decoders import load_decoder
+from modalities.preparation.protocol import Arrays
 from polyloom.durable import publish_folder, read_json
 from polyloom.progress import Progress
 
@@ -23,28 +26,39 @@ def export_graphs(job: Job, *, progress: Progress) -> dict[str, Any]:
     ):
         for task in job.scenario.tasks:
             (draft / task).mkdir()
-            dims = {name: encoders[name].dim for name in task_inputs(job.scenario, task)}
-            differences[task] = export_task(job, task, dims=dims, folder=draft / task)
+            differences[task] = export_task(job, task, encoders=encoders, folder=draft / task)
             bar.advance()
     exported = [name for name, modality in job.scenario.modalities.items() if has_encoder(modality)]
     return job.finish("export", {"heads": differences, "encoders": {name: parity(job, name) for name in exported}})
 
 
-def export_task(job: Job, task: str, *, dims: dict[str, int], folder: Any) -> float:
+def export_task(job: Job, task: str, *, encoders: dict[str, AnyEncoder], folder: Any) -> float:
     """Rebuild a task in torch from its saved weights and export it."""
     from safetensors.torch import load_file
 
-    from heads.classification import ClassificationHead
     from training.export import export_head
-    from training.model import TaskModel
 
     saved = job.folder / "fitted" / "tasks"
-    decoder = ClassificationDecoder.from_json(read_json(saved / f"{task}.json"))
-    fusion = build_fusion(job.scenario, dims)
-    head = ClassificationHead(dim=fusion.dim, labels=len(decoder.labels), kind=decoder.kind)
-    model = TaskModel(fusion=fusion, head=head)
+    decoder = load_decoder(read_json(saved / f"{task}.json"))
+    dims = {name: encoders[name].dim for name in task_inputs(job.scenario, task)}
+    model = build_task(job.scenario, task, decoder=decoder, dims=dims)
     model.load_state_dict(load_file(saved / f"{task}.safetensors"))
-    return export_head(model, dims=dims, decoder=decoder, folder=folder)
+    return export_head(model, example=head_example(job, task, encoders), decoder=decoder, folder=folder)
+
+
+def head_example(job: Job, task: str, encoders: dict[str, AnyEncoder]) -> Arrays:
+    """What a task's graph is tried on: random embeddings, or two values of the data through their encoder."""
+    from training.export import fused_example
+
+    names = task_inputs(job.scenario, task)
+    reads = READS[job.scenario.tasks[task].kind]
+    if reads in {"fused", "pair"}:
+        return fused_example({name: encoders[name].dim for name in names})
+    arrays = example(job, names[0])
+    wanted = "map" if reads == "maps" else "tokens"
+    embeddings = {name: array for name, array in encoders[names[0]].named(arrays).items() if name.startswith(wanted)}
+    side = {} if reads == "maps" else {name: array for name, array in arrays.items() if name != "input_ids"}
+    return {**embeddings, **side}
 
 
 def parity(job: Job, name: str) -> float:

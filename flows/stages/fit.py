@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.assembly import build_encoder, build_fusion, is_live, task_inputs
+from flows.assembly import build_encoder, is_live, is_trained
+from flows.scenario_checks import table_of
 from flows.spec import Image
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.job import Job
-from heads.decoding import ClassificationDecoder
+from flows.task_assembly import build_decoder, build_task
+from heads.decoder import rows_of
 from polyloom.durable import publish_folder, write_json
-from polyloom.errors import DataError
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch, Target
+    from training.fitting import Epoch
     from training.inputs import ModalityInput
     from training.model import ApplicationModel
+    from training.targets import Target
 
 
 def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
@@ -56,6 +58,8 @@ def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) ->
         encoder_learning_rate=recipe.encoder_learning_rate,
         weight_decay=recipe.weight_decay,
         warmup=recipe.warmup,
+        sets=job.sets,
+        sampling=recipe.sampling,
         checkpoint_seconds=recipe.checkpoint_seconds,
         progress=progress,
         on_epoch=on_epoch,
@@ -80,7 +84,7 @@ def modality_input(job: Job, name: str, *, progress: Progress) -> "ModalityInput
     """A modality as the fitting loop reads it."""
     from training.inputs import ModalityInput, live_source
 
-    given = job.values(name, job.task_table)
+    given = job.task_values(name)
     preparation = job.preparations[name]
     if not is_live(job.scenario, name):
         encoder = open_encoder(job, name, progress=progress)
@@ -93,50 +97,45 @@ def modality_input(job: Job, name: str, *, progress: Progress) -> "ModalityInput
 
 
 def target(job: Job, task: str) -> "Target":
-    """A task's labels, from the training rows, and the truth of all rows."""
-    from heads.classification import task_kind
-    from training.fitting import Target
+    """A task's decoder, from the training rows, and the truth of all rows."""
+    from training.targets import Target
 
     settings = job.scenario.tasks[task]
     values = job.targets(task)
-    multilabel = job.scenario.data[job.task_table].columns[settings.target] == "labels"
-    kind, labels = task_kind([values[row] for row in job.split("train")], multilabel=multilabel)
-    if len(labels) < (1 if multilabel else 2):
-        raise DataError(
-            f"tasks.{task}.target: {settings.target!r} has the value(s) {list(labels)} in the training rows; "
-            "a classifier needs at least two. Look at the quarantine, or give more rows."
-        )
-    decoder = ClassificationDecoder(kind=kind, labels=labels)
-    return Target(truth=decoder.encode(values), decoder=decoder, loss_weight=settings.loss_weight)
+    decoder = build_decoder(
+        job.scenario,
+        task,
+        column_kind=job.scenario.data[table_of(job.scenario, task)].columns[settings.target],
+        training=[values[row] for row in job.split("train", task=task)],
+    )
+    return Target(truth=decoder.encode(values), decoder=decoder, loss_weight=settings.loss_weight, set=job.set_of(task))
 
 
 def build_model(job: Job, inputs: dict[str, "ModalityInput"], targets: dict[str, "Target"]) -> "ApplicationModel":
     """The model, the same under the same seed."""
     import torch
 
-    from heads.classification import ClassificationHead, balanced_weights
-    from training.model import ApplicationModel, TaskModel
+    from training.model import ApplicationModel
 
     seed = job.scenario.recipe.seed
     live = [name for name in inputs if is_live(job.scenario, name)]
     encoders = {name: build_encoder(job.scenario.modalities[name], seed=seed) for name in live}
+    for name, encoder in encoders.items():
+        encoder.requires_grad_(is_trained(job.scenario, name))
     dims = {name: width(given, encoders.get(name)) for name, given in inputs.items()}
     torch.manual_seed(seed)
-    tasks = {}
-    for task, goal in targets.items():
-        fusion = build_fusion(job.scenario, {name: dims[name] for name in task_inputs(job.scenario, task)})
-        labels, kind = len(goal.decoder.labels), goal.decoder.kind
-        balanced = job.scenario.tasks[task].class_weights == "balanced"
-        weights = balanced_weights(goal.truth[job.split("train")], labels=labels, kind=kind) if balanced else None
-        head = ClassificationHead(
-            dim=fusion.dim,
-            labels=labels,
-            kind=kind,
-            class_weights=weights,
-            label_smoothing=job.scenario.recipe.label_smoothing,
+    tasks = {
+        task: build_task(
+            job.scenario,
+            task,
+            decoder=goal.decoder,
+            dims=dims,
+            training=rows_of(goal.truth, job.split("train", task=task)),
         )
-        tasks[task] = TaskModel(fusion=fusion, head=head)
-    return ApplicationModel(encoders=encoders, tasks=tasks)
+        for task, goal in targets.items()
+    }
+    learned = [task for task, goal in targets.items() if goal.loss_weight == "learned"]
+    return ApplicationModel(encoders=encoders, tasks=tasks, learned_weights=learned)
 
 
 def width(given: "ModalityInput", encoder: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from flows.scenario_checks import task_rows
+from flows.scenario_checks import table_of, task_tables
 from flows.scenario_file import load_scenario
 from flows.spec import Scenario
 from ingestion.blobs import blob_path
@@ -59,15 +59,15 @@ class Job:
         return open_snapshot(Path(self.ref["snapshot"]))
 
     @functools.cached_property
-    def task_table(self) -> str:
-        """The table that the tasks learn from."""
-        return task_rows(self.scenario)
+    def task_tables(self) -> tuple[str, ...]:
+        """The tables that the tasks learn from; their rows, one table after the other, are the task rows."""
+        return task_tables(self.scenario)
 
     @functools.cached_property
     def tables(self) -> tuple[str, ...]:
         """The tables whose rows are embedded."""
         index = [self.scenario.index.rows] if self.scenario.index else []
-        return tuple(dict.fromkeys([self.task_table, *index]))
+        return tuple(dict.fromkeys([*self.task_tables, *index]))
 
     def rows(self, table: str) -> list[dict[str, object]]:
         """A table's rows as mappings; pictures are paths into the picture store."""
@@ -79,15 +79,36 @@ class Job:
     def _rows(self) -> dict[str, list[dict[str, object]]]:
         return {}
 
-    def split(self, name: str) -> np.ndarray:
-        """Row numbers of one split of the task table."""
-        return np.array(
-            [n for n, row in enumerate(self.rows(self.task_table)) if row["_split"] == name], dtype=np.int64
-        )
+    @functools.cached_property
+    def task_rows(self) -> list[dict[str, object]]:
+        """The rows of all tables that the tasks learn from."""
+        return [row for table in self.task_tables for row in self.rows(table)]
+
+    @functools.cached_property
+    def sets(self) -> np.ndarray | None:
+        """For each task row the number of its table; None where there is one table."""
+        if len(self.task_tables) == 1:
+            return None
+        return np.repeat(np.arange(len(self.task_tables)), [len(self.rows(table)) for table in self.task_tables])
+
+    def set_of(self, task: str) -> int:
+        """The number of the table that a task learns from."""
+        return self.task_tables.index(table_of(self.scenario, task))
+
+    def split(self, name: str, *, task: str | None = None) -> np.ndarray:
+        """Numbers of the task rows in one split; of one task's table alone where it is named."""
+        found = np.array([n for n, row in enumerate(self.task_rows) if row["_split"] == name], dtype=np.int64)
+        if task is None or self.sets is None:
+            return found
+        return np.asarray(found[self.sets[found] == self.set_of(task)])
 
     def targets(self, task: str) -> list[object]:
-        """The target of every row of the task table."""
-        return [row[self.scenario.tasks[task].target] for row in self.rows(self.task_table)]
+        """The target of every task row; None for the rows of other tables."""
+        column = self.scenario.tasks[task].target
+        if self.sets is None:
+            return [row[column] for row in self.task_rows]
+        own = self.sets == self.set_of(task)
+        return [row[column] if known else None for row, known in zip(self.task_rows, own, strict=True)]
 
     @functools.cached_property
     def preparations(self) -> dict[str, Preparation]:
@@ -97,6 +118,10 @@ class Job:
     def values(self, modality: str, table: str) -> ModalityValues:
         """A modality's values in a table."""
         return modality_values(self.preparations[modality], self.rows(table))
+
+    def task_values(self, modality: str) -> ModalityValues:
+        """A modality's values in the task rows."""
+        return modality_values(self.preparations[modality], self.task_rows)
 
     def finished(self, stage: str) -> dict[str, Any] | None:
         """What a stage of this run reported when it ended, or None when it has not."""

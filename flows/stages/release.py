@@ -9,7 +9,7 @@ import numpy as np
 
 from flows.stages.encoders import embed_values
 from flows.stages.job import Job, modality_values
-from heads.metrics import SCORERS
+from heads.decoder import Decoder
 from polyloom.errors import IntegrityError, RegistryError, RequestError
 from polyloom.home import home
 from polyloom.progress import Progress
@@ -90,15 +90,15 @@ def pass_gate(job: Job, bundle: Path, champion: Registered | None, *, progress: 
     """Score challenger and champion now, by the same code, on the challenger's test rows."""
     gate = job.scenario.gate
     task, _, metric = gate.metric.partition(".")
-    rows = [job.rows(job.task_table)[number] for number in job.split("test")]
+    rows = [job.task_rows[number] for number in job.split("test", task=task)]
+    values = [row[job.scenario.tasks[task].target] for row in rows]
     runtime = Runtime.open(bundle)
     decoder = runtime.heads[task].decoder
-    truth = decoder.encode([row[job.scenario.tasks[task].target] for row in rows])
-    challenger = predicted(runtime, task, rows, labels=decoder.labels, progress=progress)
-    other = champion_answers(champion, task, rows, labels=decoder.labels, progress=progress)
+    truth, challenger = scored(runtime, task, rows, values, progress=progress)
+    other = champion_answers(champion, task, rows, values, decoder=decoder, progress=progress)
     return judge(
         metric=gate.metric,
-        scorer=SCORERS[metric],
+        scorer=decoder.scorers[metric],
         truth=truth,
         challenger=challenger,
         champion=other,
@@ -113,11 +113,12 @@ def champion_answers(
     champion: Registered | None,
     task: str,
     rows: list[dict[str, object]],
+    values: list[object],
     *,
-    labels: tuple[str, ...],
+    decoder: Decoder,
     progress: Progress,
 ) -> np.ndarray | None:
-    """The champion's answers, or None where there is no champion that could answer."""
+    """The champion's predictions in the challenger's numbers, or None where there is no champion that could answer."""
     if champion is None:
         return None
     try:
@@ -125,17 +126,35 @@ def champion_answers(
         if task not in runtime.heads:
             progress.log(f"the champion, version {champion.version}, has no task {task!r}: nothing to compare with")
             return None
-        return predicted(runtime, task, rows, labels=labels, progress=progress)
+        known = runtime.heads[task].decoder
+        if known.kind != decoder.kind:
+            progress.log(
+                f"the champion, version {champion.version}, solves {task!r} as {known.kind}, not as {decoder.kind}: "
+                "nothing to compare with"
+            )
+            return None
+        _, predicted = scored(runtime, task, rows, values, progress=progress)
+        return decoder.translated(predicted, given_by=known)
     except (IntegrityError, RequestError) as error:
         progress.log(f"the champion, version {champion.version}, cannot answer these rows: {error}")
         return None
 
 
-def predicted(
-    runtime: Runtime, task: str, rows: list[dict[str, object]], *, labels: tuple[str, ...], progress: Progress
-) -> np.ndarray:
-    """A release's answers as numbers of `labels` [rows] (-2 for another label), or for multilabel a mask."""
+def scored(
+    runtime: Runtime, task: str, rows: list[dict[str, object]], values: list[object], *, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and a release's predictions as its own decoder makes them comparable."""
+    decoder = runtime.heads[task].decoder
+    return decoder.comparable(outputs_of(runtime, task, rows, progress=progress), decoder.encode(values))
+
+
+def outputs_of(
+    runtime: Runtime, task: str, rows: list[dict[str, object]], *, progress: Progress
+) -> dict[str, np.ndarray]:
+    """A release's outputs for rows; pooled embeddings come from the cache."""
     head = runtime.heads[task]
+    if not head.pooled:
+        return runtime.outputs(rows, tasks=[task])[0][task]
     embeddings, present = {}, {}
     for name in head.inputs:
         given = modality_values(runtime.preparations[name], rows)
@@ -147,13 +166,4 @@ def predicted(
             progress=progress,
         )
         embeddings[name], present[name] = report.vectors, given.present
-    decided = head.decoder.decide(head.decoder.probabilities(head(embeddings, present)))
-    places = {label: number for number, label in enumerate(labels)}
-    if head.decoder.kind != "multilabel":
-        translation = np.array([places.get(label, -2) for label in head.decoder.labels])
-        return np.asarray(translation[decided])
-    mask = np.zeros((len(rows), len(labels)), dtype=bool)
-    for number, label in enumerate(head.decoder.labels):
-        if label in places:
-            mask[:, places[label]] = decided[:, number]
-    return mask
+    return head(embeddings, present)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from modalities.encoders.embeddings import Embeddings
 from modalities.preparation.protocol import Arrays
 
 
@@ -18,6 +19,19 @@ class DeviceEncoder:
 
     def __call__(self, arrays: Arrays) -> np.ndarray:
         """The pooled embedding of a batch."""
+        return on_cpu(self._embeddings(arrays).pooled)
+
+    def named(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """Everything that the encoder gives of a batch, by the names of an exported graph's outputs."""
+        return {name: on_cpu(tensor) for name, tensor in self._embeddings(arrays).named().items()}
+
+    def _embeddings(self, arrays: Arrays) -> Embeddings:
+        read = {name: torch.from_numpy(arrays[name]).to(self._device) for name in self._encoder.reads}  # type: ignore[union-attr]
         with torch.inference_mode():
-            pooled = self._encoder(*(torch.from_numpy(array).to(self._device) for array in arrays.values())).pooled
-        return np.asarray(pooled.float().cpu().numpy())
+            given: Embeddings = self._encoder(**read)
+        return given
+
+
+def on_cpu(tensor: torch.Tensor) -> np.ndarray:
+    """A tensor as float32 in the machine's own memory."""
+    return np.asarray(tensor.float().cpu().numpy())

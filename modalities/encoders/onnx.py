@@ -20,10 +20,20 @@ class OnnxEncoder:
         self.digest = digest
         self.dim: int = read_json(folder / "encoder.json")["dim"]
         self._session = open_session(folder / "model.onnx")
+        self._accepted = {given.name for given in self._session.get_inputs()}
+        self._given = tuple(output.name for output in self._session.get_outputs())
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         """The pooled embedding of a batch."""
-        return np.asarray(self._session.run(["pooled"], dict(arrays))[0])
+        return np.asarray(self._session.run(["pooled"], self._feed(arrays))[0])
+
+    def named(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """All that the encoder gives of a batch: `pooled`, and `tokens` or `map0`, `map1`, ... where it has them."""
+        found = self._session.run(list(self._given), self._feed(arrays))
+        return dict(zip(self._given, map(np.asarray, found), strict=True))
+
+    def _feed(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: array for name, array in arrays.items() if name in self._accepted}
 
 
 class VectorEncoder:
@@ -36,6 +46,10 @@ class VectorEncoder:
     def __call__(self, arrays: Arrays) -> np.ndarray:
         """The vector itself."""
         return arrays["vector"]
+
+    def named(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """The vector under the name that every encoder has."""
+        return {"pooled": arrays["vector"]}
 
 
 def open_session(path: Path) -> Any:

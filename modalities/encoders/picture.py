@@ -14,6 +14,8 @@ from polyloom.errors import RequestError, WeightsError, suggestion
 class PictureEncoder(nn.Module):
     """Pixels [batch, 3, size, size] to pooled embeddings."""
 
+    reads = ("pixels",)
+
     def __init__(self, *, backbone: nn.Module, dim: int) -> None:
         super().__init__()
         self.backbone = backbone
@@ -21,7 +23,7 @@ class PictureEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Embeddings:
         """Embeddings of a batch; InceptionV3's auxiliary output is not used."""
-        return Embeddings(pooled=self.backbone(pixels), tokens=None)
+        return Embeddings(pooled=self.backbone(pixels))
 
 
 def build_picture_encoder(*, model: str, weights: str) -> PictureEncoder:

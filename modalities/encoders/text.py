@@ -17,6 +17,8 @@ Pooling = Literal["mean", "cls"]
 class TextEncoder(nn.Module):
     """Token ids and mask [batch, tokens] to embeddings; `mean` averages over the real tokens, `cls` takes the first."""
 
+    reads = ("input_ids", "attention_mask")
+
     def __init__(self, *, backbone: nn.Module, dim: int, pooling: Pooling) -> None:
         super().__init__()
         self.backbone = backbone

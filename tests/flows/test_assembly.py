@@ -6,17 +6,17 @@ import pytest
 
 from flows.assembly import (
     build_encoder,
-    build_fusion,
     build_preparation,
     has_encoder,
     is_live,
     rare_labels,
     table_sources,
     targets,
-    task_inputs,
 )
+from flows.scenario_checks import task_inputs
 from flows.scenario_file import load_scenario
 from flows.spec import Scenario
+from flows.task_assembly import build_fusion
 from polyloom.errors import RequestError
 from tests.support.toys import write_toys
 
@@ -58,10 +58,7 @@ def test_a_missing_file_names_its_source(loaded):
 
 def test_every_kind_of_modality_has_its_preparation(loaded, rows):
     scenario = loaded.scenario
-    built = {
-        name: build_preparation(name, modality, rows=scenario.data["toys"], training=rows)
-        for name, modality in scenario.modalities.items()
-    }
+    built = {name: build_preparation(scenario, name, training=rows) for name in scenario.modalities}
     assert {name: preparation.kind for name, preparation in built.items()} == {
         "image": "image", "text": "text", "chars": "characters", "price": "number", "material": "category",
     }  # fmt: skip

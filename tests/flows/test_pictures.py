@@ -8,7 +8,7 @@ import pytest
 from matplotlib import font_manager
 from PIL import Image
 
-from flows import pictures
+from flows import drawing
 from flows.pictures import confusion_matrix, learning_curve, reliability_diagram
 from polyloom.errors import DataError
 
@@ -95,7 +95,7 @@ def test_the_same_figures_give_the_same_bytes(tmp_path):
 
 
 def test_without_a_chinese_font_a_picture_still_comes_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "CHINESE_FONTS", ())
+    monkeypatch.setattr(drawing, "CHINESE_FONTS", ())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         confusion_matrix(tmp_path / "m.png", truth=[0], predicted=[0], labels=["退货", "物流"], title="帮助台")
@@ -103,8 +103,8 @@ def test_without_a_chinese_font_a_picture_still_comes_out(tmp_path, monkeypatch)
 
 
 def test_an_installed_chinese_font_is_used():
-    installed = [name for name in pictures.CHINESE_FONTS if name in font_manager.fontManager.get_font_names()]
-    assert pictures._families() == ["DejaVu Sans", *installed[:1]]
+    installed = [name for name in drawing.CHINESE_FONTS if name in font_manager.fontManager.get_font_names()]
+    assert drawing.font_families() == ["DejaVu Sans", *installed[:1]]
 
 
 def test_threads_draw_at_once(tmp_path):

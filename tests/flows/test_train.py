@@ -129,10 +129,19 @@ def test_predict_answers_every_task(first, toys, polyloom):
     assert set(prediction["missing"]) == {"price", "material"}
 
 
-def test_a_row_with_nothing_that_a_task_reads_is_refused(first, toys, polyloom):
-    ended = polyloom("predict", "toys", "--image", toys.parent / "pictures" / "1.png")
+def test_a_task_that_can_read_nothing_of_a_row_gives_no_answer(first, toys, polyloom):
+    ended = polyloom("predict", "toys", "--image", toys.parent / "pictures" / "1.png", "--json")
+    assert ended.code == 0, ended.err
+    (prediction,) = ended.json["predictions"]
+    assert set(prediction["answers"]) == {"colour"}
+
+
+def test_a_row_with_nothing_that_any_task_reads_is_refused(first, toys, polyloom):
+    rows = toys.parent / "rows.jsonl"
+    rows.write_text('{"other": 1}\n')
+    ended = polyloom("predict", "toys", "--input", rows)
     assert ended.code == 2
-    assert "Row 1 has nothing that task 'cheap' reads; it reads price, material, chars." in ended.said
+    assert "Row 1 has nothing that a task reads: task 'colour' reads" in ended.said
 
 
 def test_predict_reads_rows_with_pictures(first, toys, polyloom):

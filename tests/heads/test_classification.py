@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from heads.classification import ClassificationHead, balanced_weights, task_kind
+from heads.classification import ClassificationHead, balanced_weights, problem_of
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0], [-2.0, 1.0, 1.0], [0.3, 0.2, 0.1]])
 WEIGHTS = np.array([0.5, 2.0, 1.5])
 
 
-def head(kind, **options):
-    return ClassificationHead(dim=4, labels=3, kind=kind, **options)
+def head(problem, **options):
+    return ClassificationHead(dim=4, labels=3, problem=problem, **options)
 
 
 def naive_cross_entropy(logits, truth, *, weights=(1, 1, 1), smoothing=0.0):
@@ -42,7 +42,8 @@ def naive_binary_cross_entropy(logits, truth, *, weights=(1, 1, 1)):
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("truth", [[0, 2, 1, 1], [0, -1, 1, -1]], ids=["all known", "some unknown"])
 def test_loss_of_one_label(weights, smoothing, truth):
-    found = head("multiclass", class_weights=weights, label_smoothing=smoothing).loss(LOGITS, torch.tensor(truth))
+    model = head("multiclass", class_weights=weights, label_smoothing=smoothing)
+    found = model.loss({"logits": LOGITS}, {"labels": torch.tensor(truth)})
     expected = naive_cross_entropy(
         LOGITS, truth, weights=(1, 1, 1) if weights is None else weights, smoothing=smoothing
     )
@@ -52,14 +53,14 @@ def test_loss_of_one_label(weights, smoothing, truth):
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_loss_of_many_labels(weights):
     truth = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
-    found = head("multilabel", class_weights=weights).loss(LOGITS, torch.from_numpy(truth))
+    found = head("multilabel", class_weights=weights).loss({"logits": LOGITS}, {"labels": torch.from_numpy(truth)})
     expected = naive_binary_cross_entropy(LOGITS, truth, weights=(1, 1, 1) if weights is None else weights)
     assert float(found) == pytest.approx(expected, rel=1e-6)
 
 
 def test_rows_of_unknown_labels_alone_cost_nothing_and_can_be_learned_from():
     logits = LOGITS.clone().requires_grad_()
-    loss = head("multiclass").loss(logits, torch.full((4,), -1))
+    loss = head("multiclass").loss({"logits": logits}, {"labels": torch.full((4,), -1)})
     loss.backward()
     assert float(loss.detach()) == 0.0
     assert not logits.grad.any()
@@ -68,10 +69,10 @@ def test_rows_of_unknown_labels_alone_cost_nothing_and_can_be_learned_from():
 def test_a_batch_equals_its_rows_one_by_one():
     torch.manual_seed(0)
     model, fused = head("multiclass").eval(), torch.randn(5, 4)
-    together = model(fused)
+    together = model(fused)["logits"]
     assert together.shape == (5, 3)
     for row in range(5):
-        torch.testing.assert_close(model(fused[row : row + 1]), together[row : row + 1], rtol=0, atol=1e-6)
+        torch.testing.assert_close(model(fused[row : row + 1])["logits"], together[row : row + 1], rtol=0, atol=1e-6)
 
 
 def test_class_weights_are_no_weights_to_keep():
@@ -80,19 +81,19 @@ def test_class_weights_are_no_weights_to_keep():
 
 def test_balanced_weights_give_each_label_the_same_say():
     truth = np.array([0, 0, 0, 1, 2, 2, -1])
-    weights = balanced_weights(truth, labels=3, kind="multiclass")
+    weights = balanced_weights(truth, labels=3, problem="multiclass")
     np.testing.assert_allclose(weights, [6 / 9, 6 / 3, 6 / 6])
     np.testing.assert_allclose([weights[0] * 3, weights[1] * 1, weights[2] * 2], 2.0)
 
 
 def test_a_label_without_rows_has_a_finite_weight():
-    np.testing.assert_allclose(balanced_weights(np.array([0, 0]), labels=2, kind="binary"), [0.5, 1.0])
+    np.testing.assert_allclose(balanced_weights(np.array([0, 0]), labels=2, problem="binary"), [0.5, 1.0])
 
 
 def test_balanced_weights_of_many_labels_are_negatives_to_positives_within_limits():
     truth = np.zeros((100, 4), dtype=bool)
     truth[:25, 0] = truth[:1, 1] = truth[:, 2] = True
-    np.testing.assert_allclose(balanced_weights(truth, labels=4, kind="multilabel"), [3.0, 20.0, 0.05, 20.0])
+    np.testing.assert_allclose(balanced_weights(truth, labels=4, problem="multilabel"), [3.0, 20.0, 0.05, 20.0])
 
 
 @pytest.mark.parametrize(
@@ -106,4 +107,4 @@ def test_balanced_weights_of_many_labels_are_negatives_to_positives_within_limit
     ],
 )
 def test_kind_and_labels_come_from_the_values(values, multilabel, expected):
-    assert task_kind(values, multilabel=multilabel) == expected
+    assert problem_of(values, multilabel=multilabel) == expected

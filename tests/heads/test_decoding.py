@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from heads.decoding import ClassificationDecoder, sigmoid, softmax
+from heads.decoding import ClassificationDecoder
+from heads.probabilities import sigmoid, softmax
 
 LABELS = ("a", "b", "退款")
 
 
-def decoder(kind="multiclass", **options):
-    return ClassificationDecoder(kind=kind, labels=LABELS, **options)
+def decoder(problem="multiclass", **options):
+    return ClassificationDecoder(problem=problem, labels=LABELS, **options)
 
 
 def test_softmax_and_sigmoid_by_hand():
@@ -41,17 +42,17 @@ def test_one_label_or_those_above_the_threshold():
 
 
 def test_truth_as_numbers_or_masks():
-    assert decoder().encode(["b", "退款", "other", None]).tolist() == [1, 2, -1, -1]
-    found = decoder("multilabel").encode([["b", "a"], [], None, ["other", "退款"], np.array(["a"])])
+    assert decoder().encode(["b", "退款", "other", None])["labels"].tolist() == [1, 2, -1, -1]
+    found = decoder("multilabel").encode([["b", "a"], [], None, ["other", "退款"], np.array(["a"])])["labels"]
     assert found.astype(int).tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 1], [1, 0, 0]]
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
-def test_no_rows(kind):
-    found = decoder(kind).probabilities(np.zeros((0, 3), np.float32))
+@pytest.mark.parametrize("problem", ["multiclass", "multilabel"])
+def test_no_rows(problem):
+    found = decoder(problem).probabilities(np.zeros((0, 3), np.float32))
     assert found.shape == (0, 3)
-    assert len(decoder(kind).decide(found)) == 0
-    assert len(decoder(kind).encode([])) == 0
+    assert len(decoder(problem).decide(found)) == 0
+    assert len(decoder(problem).encode([])["labels"]) == 0
 
 
 def test_the_disk_gives_back_the_same_decoder():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from heads.metrics import SCORERS, accuracy, expected_calibration_error, macro_f1, micro_f1
+from heads.decoding import SCORERS
+from heads.metrics import accuracy, expected_calibration_error, macro_f1, micro_f1
 
 TRUTH, PREDICTED = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 2, 0])
 MASKS = (

@@ -74,7 +74,7 @@ def test_no_rows_give_no_predictions(runtime):
 
 
 def test_a_row_with_nothing_is_refused(runtime):
-    with pytest.raises(RequestError, match="Row 2 has nothing that task 'category' reads; it reads chars, image"):
+    with pytest.raises(RequestError, match="Row 2 has nothing that a task reads: task 'category' reads chars, image"):
         runtime.predict([{"title": "mug"}, {"title": "  "}])
 
 

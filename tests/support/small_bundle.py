@@ -191,9 +191,8 @@ def _head(folder: Path, task: str, truth: Sequence[str], vectors: Mapping[str, n
     nodes.append(helper.make_node("Sum", scores, ["logits"]))
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(labels)])
     _save(helper.make_graph(nodes, "head", inputs, [logits], initializers), folder / "heads" / task / "model.onnx")
-    decoder = ClassificationDecoder(kind="multiclass", labels=tuple(labels), temperature=1.5)
-    dims = {name: given.shape[1] for name, given in vectors.items()}
-    facts = {"inputs": list(vectors), "dims": dims, "decoder": decoder.to_json()}
+    decoder = ClassificationDecoder(problem="multiclass", labels=tuple(labels), temperature=1.5)
+    facts = {"reads": "fused", "inputs": list(vectors), "outputs": ["logits"], "decoder": decoder.to_json()}
     write_json(folder / "heads" / task / "head.json", facts)
 
 

@@ -16,15 +16,19 @@ from modalities.preparation.pictures import PicturePreparation
 from polyloom.progress import Silent
 from tests.support.tiny_models import png
 from training.device import place
-from training.fitting import Fitting, Target
+from training.fitting import Fitting
 from training.inputs import ModalityInput, PictureSource
-from training.model import ApplicationModel, TaskModel
+from training.model import ApplicationModel
+from training.targets import Target
+from training.task_models import FusedTask
 
 ROWS = 48
 
 
 class TinyPictureEncoder(nn.Module):
     """A convolution, batch norm and dropout: what a resumed fit could get wrong."""
+
+    reads = ("pixels",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +39,7 @@ class TinyPictureEncoder(nn.Module):
         self.dropout = nn.Dropout(0.3)
 
     def forward(self, pixels: Tensor) -> Embeddings:
-        return Embeddings(pooled=self.dropout(self.layers(pixels)), tokens=None)
+        return Embeddings(pooled=self.dropout(self.layers(pixels)))
 
 
 def separable(*, rows: int = ROWS, dim: int = 6, labels: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -46,14 +50,19 @@ def separable(*, rows: int = ROWS, dim: int = 6, labels: int = 3, seed: int = 0)
     return (corners[truth] + random.normal(scale=0.3, size=(rows, dim))).astype(np.float32), truth
 
 
-def decoder(labels: int = 3, *, kind: str = "multiclass") -> ClassificationDecoder:
-    return ClassificationDecoder(kind=kind, labels=tuple("abcdefgh"[:labels]))
+def decoder(labels: int = 3, *, problem: str = "multiclass") -> ClassificationDecoder:
+    return ClassificationDecoder(problem=problem, labels=tuple("abcdefgh"[:labels]))
+
+
+def goal(truth: np.ndarray, given: ClassificationDecoder | None = None, **changed) -> Target:
+    """A classification target."""
+    return Target({"labels": truth}, given or decoder(), **changed)
 
 
 def task(dims: dict[str, int], *, labels: int = 3, dropout: float = 0.0, modality_dropout: float = 0.0, **head):
     fusion = ConcatFusion(dims=dims, modality_dropout=modality_dropout, hidden=0, dropout=dropout)
-    return TaskModel(
-        fusion=fusion, head=ClassificationHead(dim=fusion.dim, labels=labels, **{"kind": "multiclass", **head})
+    return FusedTask(
+        fusion=fusion, head=ClassificationHead(dim=fusion.dim, labels=labels, **{"problem": "multiclass", **head})
     )
 
 
@@ -86,7 +95,7 @@ def frozen(folder: Path, **changed) -> Fitting:
     model = ApplicationModel(
         encoders={}, tasks={"label": task({"one": 6, "two": 6}, dropout=0.2, modality_dropout=0.3)}
     )
-    return fitting(folder, model=model, inputs=inputs, targets={"label": Target(truth, decoder())}, **changed)
+    return fitting(folder, model=model, inputs=inputs, targets={"label": goal(truth)}, **changed)
 
 
 def full(folder: Path, **changed) -> Fitting:
@@ -102,7 +111,7 @@ def full(folder: Path, **changed) -> Fitting:
     source = PictureSource(preparation=prepare, values=values, augmentation="crop_flip")
     inputs = {"image": ModalityInput(present=np.array([value is not None for value in values]), source=source)}
     model = ApplicationModel(encoders={"image": TinyPictureEncoder()}, tasks={"label": task({"image": 8})})
-    targets = {"label": Target(truth, decoder())}
+    targets = {"label": goal(truth)}
     return fitting(folder, model=model, inputs=inputs, targets=targets, **{"accumulate": 2, "batch_size": 4, **changed})
 
 

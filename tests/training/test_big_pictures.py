@@ -6,10 +6,9 @@ import torch
 
 from modalities.encoders.onnx import OnnxEncoder
 from modalities.encoders.picture import build_picture_encoder, picture_preparation
-from tests.support.small_fits import decoder, fitting, task
+from tests.support.small_fits import decoder, fitting, goal, task
 from tests.support.tiny_models import noise, png
 from training.export import export_encoder
-from training.fitting import Target
 from training.inputs import ModalityInput, PictureSource
 from training.model import ApplicationModel
 
@@ -31,7 +30,7 @@ def test_a_step_and_an_export(name, size, dim, tmp_path):
         tmp_path,
         model=ApplicationModel(encoders={"image": encoder}, tasks={"label": task({"image": dim}, labels=2)}),
         inputs={"image": ModalityInput(np.ones(4, bool), source=PictureSource(preparation=prepare, values=values))},
-        targets={"label": Target(np.array([0, 1, 0, 1]), decoder(2))},
+        targets={"label": goal(np.array([0, 1, 0, 1]), decoder(2))},
         train_rows=np.arange(2),
         validation_rows=np.arange(2, 4),
         epochs=1,

@@ -18,7 +18,8 @@ from polyloom.errors import IntegrityError
 from tests.support.small_fits import decoder, task
 from tests.support.tiny_models import write_bert
 from training import export
-from training.export import export_encoder, export_head
+from training.export import export_encoder, export_head, fused_example
+from training.task_models import Encoded
 
 TEXTS = ["the red hats", "退款吗", "my card, lost?", "a"]
 
@@ -37,7 +38,7 @@ def text(tmp_path_factory):
 
 def in_torch(encoder, arrays):
     with torch.inference_mode():
-        return encoder(*(torch.from_numpy(array) for array in arrays.values())).pooled.numpy()
+        return encoder(**{name: torch.from_numpy(array) for name, array in arrays.items()}).pooled.numpy()
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
@@ -64,7 +65,7 @@ def test_a_picture_graph_agrees(tmp_path):
     example, other = (random.normal(size=(count, 3, 32, 32)).astype(np.float32) for count in (2, 5))
     parity = export_encoder(encoder, example={"pixels": example}, folder=tmp_path, dim=encoder.dim)
     assert 0 <= parity <= 1e-4
-    assert read_json(tmp_path / "encoder.json") == {"dim": 512, "parity": parity}
+    assert read_json(tmp_path / "encoder.json") == {"dim": 512, "outputs": ["pooled"], "parity": parity}
     np.testing.assert_allclose(
         OnnxEncoder(tmp_path, digest="d")({"pixels": other}), in_torch(encoder, {"pixels": other}), atol=1e-4
     )
@@ -73,6 +74,8 @@ def test_a_picture_graph_agrees(tmp_path):
 class Wandering(nn.Module):
     """An encoder whose answer is never the same twice."""
 
+    reads = ("pixels",)
+
     def __init__(self):
         super().__init__()
         self.dim = 3
@@ -80,13 +83,13 @@ class Wandering(nn.Module):
 
     def forward(self, pixels):
         self.calls += 1
-        return Embeddings(pooled=pixels.mean(dim=(2, 3)) + 0.01 * self.calls, tokens=None)
+        return Embeddings(pooled=pixels.mean(dim=(2, 3)) + 0.01 * self.calls)
 
 
 def test_a_graph_that_differs_is_refused(tmp_path):
     example = {"pixels": np.ones((2, 3, 4, 4), np.float32)}
     with pytest.raises(
-        IntegrityError, match=r"graph of PooledEncoder differs from torch by \d.\d\de-0\d, allowed is 1e-04"
+        IntegrityError, match=r"graph of NamedEncoder differs from torch by \d.\d\de-0\d, allowed is 1e-04"
     ):
         export_encoder(Wandering(), example=example, folder=tmp_path, dim=3)
     assert not (tmp_path / "encoder.json").exists()
@@ -100,15 +103,15 @@ def test_numbers_that_are_no_numbers_are_refused(tmp_path):
         export_encoder(encoder, example={"pixels": np.ones((2, 3, 32, 32), np.float32)}, folder=tmp_path, dim=512)
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+@pytest.mark.parametrize("problem", ["multiclass", "multilabel"])
 @pytest.mark.parametrize("dims", [{"one": 6}, {"image": 6, "type": 4}], ids=["one", "two"])
-def test_a_head_agrees_whatever_is_missing(tmp_path, dims, kind):
+def test_a_head_agrees_whatever_is_missing(tmp_path, dims, problem):
     torch.manual_seed(0)
-    model = task(dims, dropout=0.5, modality_dropout=0.5, kind=kind)
+    model = task(dims, dropout=0.5, modality_dropout=0.5, problem=problem)
     for name in dims:
         nn.init.normal_(model.fusion.entrances[name].missing)
-    given = decoder(kind=kind)
-    assert export_head(model, dims=dims, decoder=given, folder=tmp_path) <= 1e-4
+    given = decoder(problem=problem)
+    assert export_head(model, example=fused_example(dims), decoder=given, folder=tmp_path) <= 1e-4
     check_head(model, dims, given, tmp_path)
 
 
@@ -117,23 +120,26 @@ def test_a_gated_head_agrees_whatever_is_missing(tmp_path):
     dims = {"image": 6, "text": 4}
     model = task(dims)
     model.fusion = GatedFusion(dims=dims, modality_dropout=0.5, hidden=10, dropout=0.5, scales={"text": 2.0})
-    export_head(model, dims=dims, decoder=decoder(), folder=tmp_path)
+    export_head(model, example=fused_example(dims), decoder=decoder(), folder=tmp_path)
     check_head(model, dims, decoder(), tmp_path)
 
 
 def check_head(model, dims, given, folder):
     head = OnnxHead(folder, session=open_session(folder / "model.onnx"))
-    assert (head.inputs, head.dims, head.decoder) == (tuple(dims), dims, given)
+    assert (head.inputs, head.decoder) == (tuple(dims), given)
     random = np.random.default_rng(1)
     for count in (1, 5):
         embeddings = {name: random.normal(size=(count, dim)).astype(np.float32) for name, dim in dims.items()}
         present = {name: random.random(count) < 0.5 for name in dims}
         with torch.inference_mode():
             expected = model.eval()(
-                {name: torch.from_numpy(array) for name, array in embeddings.items()},
-                {name: torch.from_numpy(mask.astype(np.float32)) for name, mask in present.items()},
-            )
-        np.testing.assert_allclose(head(embeddings, present), expected.numpy(), atol=1e-5)
+                Encoded(
+                    {name: Embeddings(torch.from_numpy(array)) for name, array in embeddings.items()},
+                    {},
+                    {name: torch.from_numpy(mask.astype(np.float32)) for name, mask in present.items()},
+                )
+            )["logits"]
+        np.testing.assert_allclose(head(embeddings, present)["logits"], expected.numpy(), atol=1e-5)
 
 
 def test_the_limit_is_the_promised_one():

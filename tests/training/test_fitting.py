@@ -6,9 +6,8 @@ import torch
 
 from heads.classification import balanced_weights
 from polyloom.errors import DataError
-from tests.support.small_fits import ROWS, decoder, fitting, frozen, full, separable, task
+from tests.support.small_fits import ROWS, decoder, fitting, frozen, full, goal, separable, task
 from training.device import place
-from training.fitting import Target
 from training.inputs import ModalityInput
 from training.model import ApplicationModel
 
@@ -20,7 +19,7 @@ def simple(folder, *, vectors=None, truth=None, head=None, tasks=None, targets=N
     torch.manual_seed(0)
     model = ApplicationModel(encoders={}, tasks=tasks or {"label": task({"one": vectors.shape[1]}, **(head or {}))})
     inputs = {"one": ModalityInput(present=np.ones(len(vectors), bool), vectors=vectors)}
-    targets = targets or {"label": Target(known if truth is None else truth, decoder())}
+    targets = targets or {"label": goal(known if truth is None else truth)}
     return fitting(folder, model=model, inputs=inputs, targets=targets, **changed)
 
 
@@ -79,18 +78,18 @@ def test_class_weights_give_a_rare_label_its_say(tmp_path):
     vectors = random.normal(size=(480, 6)).astype(np.float32)
     vectors[:, 0] += 2 * truth
     recalls = []
-    for name, balance in (("plain", None), ("balanced", balanced_weights(truth, labels=2, kind="binary"))):
+    for name, balance in (("plain", None), ("balanced", balanced_weights(truth, labels=2, problem="binary"))):
         fit = simple(
             tmp_path / name,
             vectors=vectors,
-            head={"labels": 2, "kind": "binary", "class_weights": balance},
-            targets={"label": Target(truth, decoder(2, kind="binary"))},
+            head={"labels": 2, "problem": "binary", "class_weights": balance},
+            targets={"label": goal(truth, decoder(2, problem="binary"))},
             train_rows=np.arange(480),
             validation_rows=np.arange(480),
             epochs=8,
         )
         fit.run()
-        predicted = fit.score(np.arange(480))[0]["label"].argmax(axis=1)
+        predicted = fit.score(np.arange(480))[0]["label"]["logits"].argmax(axis=1)
         recalls.append(float((predicted[truth == 1] == 1).mean()))
     assert recalls[1] > recalls[0] + 0.1
 
@@ -98,13 +97,13 @@ def test_class_weights_give_a_rare_label_its_say(tmp_path):
 def test_several_tasks_are_learned_together(tmp_path):
     _, truth = separable()
     mask = np.stack([truth == 0, truth != 2], axis=1)
-    tasks = {"label": task({"one": 6}), "type": task({"one": 6}, labels=2, kind="multilabel")}
-    targets = {"label": Target(truth, decoder()), "type": Target(mask, decoder(2, kind="multilabel"), loss_weight=2.0)}
+    tasks = {"label": task({"one": 6}), "type": task({"one": 6}, labels=2, problem="multilabel")}
+    targets = {"label": goal(truth), "type": goal(mask, decoder(2, problem="multilabel"), loss_weight=2.0)}
     fit = simple(tmp_path, tasks=tasks, targets=targets, watch=("type", "micro_f1"), epochs=12)
     assert fit.run().best_metric == 1.0
-    logits, _ = fit.score(np.arange(ROWS))
-    assert ((logits["type"] > 0) == mask).all()
-    assert (logits["label"].argmax(axis=1) == truth).all()
+    outputs, _ = fit.score(np.arange(ROWS))
+    assert ((outputs["type"]["logits"] > 0) == mask).all()
+    assert (outputs["label"]["logits"].argmax(axis=1) == truth).all()
 
 
 def test_rows_whose_label_is_unknown_are_not_learned_from(tmp_path):
@@ -113,15 +112,15 @@ def test_rows_whose_label_is_unknown_are_not_learned_from(tmp_path):
     partly[::4] = -1
     fit = simple(tmp_path, truth=partly, epochs=12)
     fit.run()
-    assert (fit.score(np.arange(ROWS))[0]["label"].argmax(axis=1) == truth).all()
+    assert (fit.score(np.arange(ROWS))[0]["label"]["logits"].argmax(axis=1) == truth).all()
 
 
 def test_scores_stand_in_the_order_of_the_rows(tmp_path):
     fit = full(tmp_path)
     rows = np.array([40, 3, 17, 8])
-    together = fit.score(rows)[0]["label"]
+    together = fit.score(rows)[0]["label"]["logits"]
     for place_, row in enumerate(rows):
-        np.testing.assert_allclose(fit.score(np.array([row]))[0]["label"][0], together[place_], atol=1e-5)
+        np.testing.assert_allclose(fit.score(np.array([row]))[0]["label"]["logits"][0], together[place_], atol=1e-5)
 
 
 def test_a_batch_with_a_single_picture_is_learned_from(tmp_path):

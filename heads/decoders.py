@@ -1,0 +1,28 @@
+"""The one place that knows every decoder by its kind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from heads.decoder import Decoder
+from heads.decoding import ClassificationDecoder
+from heads.number_decoding import RegressionDecoder
+from polyloom.errors import IntegrityError
+
+KINDS: dict[str, type[Any]] = {"classification": ClassificationDecoder, "regression": RegressionDecoder}
+
+
+def load_decoder(value: Mapping[str, Any]) -> Decoder:
+    """Read what a decoder's `to_json` gave. Raises IntegrityError for a kind that is not known here."""
+    kind = value.get("kind")
+    if kind not in KINDS:
+        raise IntegrityError(
+            f"a decoder of kind {kind!r} is not known here; known are {sorted(KINDS)}. "
+            "It was made by another version of polyloom: run the scenario again."
+        )
+    decoder: Decoder = KINDS[str(kind)].from_json(value)
+    return decoder
+
+
+def metrics_of(kind: str) -> tuple[str, ...]:
+    """The metrics that a gate may name for a kind of task; the first one is the usual one."""
+    return tuple(KINDS[kind].scorers)

@@ -1,0 +1,146 @@
+"""What every head must keep, whatever it reads: in torch, and as the graph that is released."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from heads.classification import ClassificationHead
+from heads.decoder import Decoder
+from heads.decoding import ClassificationDecoder
+from heads.number_decoding import RegressionDecoder
+from heads.onnx import OnnxHead
+from heads.regression import RegressionHead
+from modalities.encoders.onnx import open_session
+from modalities.fusion import ConcatFusion
+from training.export import export_head, fused_example, task_inputs
+from training.task_models import FusedTask, TaskModel
+
+DIMS = {"text": 6, "image": 4}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task's model with its decoder, its graph's inputs for a few rows, their truth, and a truth that says nothing."""
+
+    model: TaskModel
+    decoder: Decoder
+    inputs: dict[str, np.ndarray]
+    truth: dict[str, Tensor]
+    unknown: dict[str, Tensor] | None
+
+    def outputs(self, rows=slice(None)) -> dict[str, Tensor]:
+        arrays = {name: torch.from_numpy(np.ascontiguousarray(array[rows])) for name, array in self.inputs.items()}
+        return self.model(task_inputs(self.model, arrays))
+
+
+def fused(head: Callable[[int], torch.nn.Module]) -> TaskModel:
+    fusion = ConcatFusion(dims=DIMS, modality_dropout=0.2, hidden=0, dropout=0.2)
+    return FusedTask(fusion=fusion, head=head(fusion.dim))
+
+
+def one_label() -> Case:
+    given = ClassificationDecoder(problem="multiclass", labels=("a", "b", "c"))
+    model = fused(lambda dim: ClassificationHead(dim=dim, labels=3, problem="multiclass"))
+    truth, unknown = {"labels": torch.tensor([0, 2, 1])}, {"labels": torch.tensor([-1, -1, -1])}
+    return Case(model, given, fused_example(DIMS), truth, unknown)
+
+
+def many_labels() -> Case:
+    given = ClassificationDecoder(problem="multilabel", labels=("a", "b"))
+    model = fused(lambda dim: ClassificationHead(dim=dim, labels=2, problem="multilabel"))
+    truth = {"labels": torch.tensor([[True, False], [True, True], [False, False]])}
+    return Case(model, given, fused_example(DIMS), truth, None)
+
+
+def number() -> Case:
+    truth, unknown = torch.tensor([1.0, -1.0, 0.5]), torch.full((3,), torch.nan)
+    model = fused(lambda dim: RegressionHead(dim=dim, loss="huber"))
+    given = RegressionDecoder(mean=2.0, deviation=3.0)
+    return Case(model, given, fused_example(DIMS), {"values": truth}, {"values": unknown})
+
+
+CASES: dict[str, Callable[[], Case]] = {"one label": one_label, "many labels": many_labels, "number": number}
+
+
+@pytest.fixture(params=list(CASES))
+def case(request):
+    torch.manual_seed(0)
+    return CASES[request.param]()
+
+
+def test_outputs_have_a_row_for_each_row(case):
+    rows = len(next(iter(case.inputs.values())))
+    case.model.eval()
+    for name, output in case.outputs().items():
+        assert len(output) == rows, name
+        assert torch.isfinite(output).all(), name
+
+
+def test_a_batch_equals_its_rows_one_by_one(case):
+    case.model.eval()
+    together = case.outputs()
+    for row in range(len(next(iter(case.inputs.values())))):
+        for name, output in case.outputs(slice(row, row + 1)).items():
+            torch.testing.assert_close(output[0], together[name][row], rtol=0, atol=1e-5)
+
+
+def test_the_loss_is_one_number_that_can_be_learned_from(case):
+    case.model.train()
+    loss = case.model.head.loss(case.outputs(), case.truth)
+    loss.backward()
+    assert loss.ndim == 0
+    assert torch.isfinite(loss)
+    grown = [parameter.grad for parameter in case.model.head.parameters() if parameter.grad is not None]
+    assert grown
+    assert any(gradient.any() for gradient in grown)
+
+
+def test_learning_lowers_the_loss(case):
+    case.model.eval()
+    optimizer = torch.optim.Adam(case.model.parameters(), lr=0.02)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = case.model.head.loss(case.outputs(), case.truth)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_rows_without_a_truth_cost_nothing(case):
+    if case.unknown is None:
+        pytest.skip("in this task every row says something")
+    loss = case.model.head.loss(case.outputs(), case.unknown)
+    loss.backward()
+    assert float(loss.detach()) == 0.0
+
+
+def test_the_graph_gives_what_torch_gives_and_the_decoder_reads_it(case, tmp_path):
+    parity = export_head(case.model, example=case.inputs, decoder=case.decoder, folder=tmp_path)
+    assert 0 <= parity <= 1e-4
+    head = OnnxHead(tmp_path, session=open_session(tmp_path / "model.onnx"))
+    assert (head.reads, head.inputs, head.decoder) == (case.model.head.reads, case.model.inputs, case.decoder)
+    found = head.run(case.inputs)
+    with torch.inference_mode():
+        expected = {name: output.numpy() for name, output in case.outputs().items()}
+    assert set(found) == set(expected)
+    for name, array in found.items():
+        np.testing.assert_allclose(array, expected[name], atol=1e-4)
+
+
+def test_weights_survive_the_disk(case, tmp_path):
+    save_file(case.model.state_dict(), tmp_path / "task.safetensors")
+    case.model.eval()
+    before = case.outputs()
+    with torch.no_grad():
+        for parameter in case.model.parameters():
+            parameter.add_(1.0)
+    case.model.load_state_dict(load_file(tmp_path / "task.safetensors"))
+    for name, output in case.outputs().items():
+        torch.testing.assert_close(output, before[name])

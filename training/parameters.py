@@ -1,0 +1,41 @@
+"""Which parameters are trained, at which rate, and which of them decay."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from torch import nn
+
+from training.model import ApplicationModel
+
+ParameterGroup = dict[str, Any]
+"""A group of an optimiser: `params`, `lr`, `initial_lr` and `weight_decay`."""
+
+
+def parameter_groups(
+    model: ApplicationModel, learning_rate: float, encoder_learning_rate: float, weight_decay: float
+) -> list[ParameterGroup]:
+    """AdamW's groups: encoders and the rest, each with and without decay (norms, biases and embeddings have none)."""
+    groups = [
+        {"params": list(parameters), "lr": rate, "initial_lr": rate, "weight_decay": decay}
+        for part, rate in ((model.encoders, encoder_learning_rate), (model.tasks, learning_rate))
+        for decay, parameters in ((weight_decay, decayed(part)), (0.0, undecayed(part)))
+    ]
+    balance = list(trained(model.balance))
+    if balance:
+        groups.append({"params": balance, "lr": learning_rate, "initial_lr": learning_rate, "weight_decay": 0.0})
+    return groups
+
+
+def decayed(part: nn.Module) -> Iterable[nn.Parameter]:
+    """Matrices and filters."""
+    return (parameter for parameter in trained(part) if parameter.ndim > 1)
+
+
+def undecayed(part: nn.Module) -> Iterable[nn.Parameter]:
+    """Biases, norms, learned embeddings of a missing modality."""
+    return (parameter for parameter in trained(part) if parameter.ndim <= 1)
+
+
+def trained(part: nn.Module) -> Iterator[nn.Parameter]:
+    """Parameters that want a gradient."""
+    return (parameter for parameter in part.parameters() if parameter.requires_grad)
