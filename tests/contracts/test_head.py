@@ -25,7 +25,7 @@ DIMS = {"text": 6, "image": 4}
 
 @dataclass(frozen=True)
 class Case:
-    """A task's model with its decoder, its graph's inputs for a few rows, their truth, and a truth that says nothing."""
+    """A task's model with its decoder, its graph's inputs for a few rows, their truth, and one that says nothing."""
 
     model: TaskModel
     decoder: Decoder

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.batches import BUCKET_BATCHES, epoch_batches, ordered_batches
+from training.batches import BUCKET_BATCHES, epoch_batches, mixed_batches, ordered_batches
 
 
 def joined(batches):
@@ -59,3 +59,42 @@ def test_scoring_goes_in_order_or_from_short_to_long():
     rows = np.array([5, 3, 1, 0])
     assert joined(ordered_batches(rows, batch_size=2)) == [5, 3, 1, 0]
     assert joined(ordered_batches(rows, batch_size=2, costs=np.array([9, 1, 1, 4, 1, 2]))) == [1, 5, 3, 0]
+
+
+SETS = [np.arange(0, 100), np.arange(100, 120)]
+
+
+def mixed(sampling, epoch=0, **changed):
+    return mixed_batches(SETS, **{"sampling": sampling, "batch_size": 10, "seed": 3, "epoch": epoch, **changed})
+
+
+@pytest.mark.parametrize("sampling", ["proportional", "equal", 2.0])
+def test_a_batch_is_of_one_set_and_an_epoch_stays_as_long(sampling):
+    batches = mixed(sampling)
+    assert len(batches) == 12
+    assert all(len({row >= 100 for row in batch.tolist()}) == 1 for batch in batches)
+    assert joined(batches) == joined(mixed(sampling))
+    assert joined(batches) != joined(mixed(sampling, epoch=1))
+
+
+def test_in_proportion_every_row_is_seen_once():
+    assert sorted(joined(mixed("proportional"))) == list(range(120))
+
+
+@pytest.mark.parametrize(("sampling", "small"), [("equal", 6), (2.0, 4), (1.0, 2)])
+def test_a_small_set_is_drawn_as_often_as_was_asked(sampling, small):
+    # Of 10 and 2 batches; the square roots stand 3.16 to 1.41, so 12 are divided into 8 and 4.
+    assert sum(int(batch[0]) >= 100 for batch in mixed(sampling)) == small
+
+
+def test_over_the_epochs_every_row_comes_up_equally_often():
+    seen = np.bincount(np.concatenate([row for epoch in range(5) for row in mixed("equal", epoch=epoch)]))
+    # 5 epochs x 6 batches: three passes over the large set, fifteen over the small one.
+    assert seen[:100].tolist() == [3] * 100
+    assert seen[100:].tolist() == [15] * 20
+
+
+def test_sets_are_drawn_by_length_too():
+    costs = np.arange(120) % 13
+    large = [batch for batch in mixed("proportional", costs=costs) if batch[0] < 100]
+    assert max(len(set(costs[batch].tolist())) for batch in large) <= 3
