@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -122,7 +123,7 @@ def history_rows(scenario: str, *, at: datetime | None) -> list[dict[str, Any]]:
 
 def shown_prediction(prediction: Prediction) -> dict[str, Any]:
     """A prediction as JSON."""
-    answers = {task: vars(answer) for task, answer in prediction.answers.items()}
+    answers = {task: asdict(answer) for task, answer in prediction.answers.items()}
     return {"answers": answers, "missing": list(prediction.missing)}
 
 

@@ -26,8 +26,6 @@ from releases.search import Hit, Searcher
 
 BATCH = 64
 
-__all__ = ["Answer", "Prediction", "Runtime"]
-
 
 @dataclass(frozen=True)
 class Prediction:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from heads.answers import Answer
 from ingestion.pictures import picture_refusal
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.numbers import NumberPreparation
 from polyloom.errors import RequestError
-from releases.runtime import Answer, Runtime
+from releases.runtime import Runtime
 from releases.search import Hit
 
 LONG_CHARACTERS = 48

@@ -13,6 +13,7 @@ from pyarrow import ArrowInvalid
 
 from flows import settings
 from flows.scenario_file import read_yaml, shipped_scenarios
+from heads.answers import Answer, Part
 from polyloom.durable import read_json
 from polyloom.errors import FilterError, IntegrityError, PolyloomError, RegistryError, RequestError, ScenarioError
 from polyloom.home import home
@@ -48,7 +49,8 @@ from ui.following import (
 )
 
 __all__ = [
-    "Change", "Choice", "FilterError", "Found", "Inputs", "Item", "Links", "Overview", "PolyloomError", "Predicted",
+    "Answer", "Change", "Choice", "FilterError", "Found", "Inputs", "Item", "Links", "Overview", "Part", "PolyloomError",
+    "Predicted",
     "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime", "StageView", "champion",
     "check_picture",
     "filter_example", "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of", "metric_series",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import look, service
+from ui import found, look, service
 from ui.views.choosing import choose, nothing_released, opened, picture, released
 
 DOUBTFUL = 0.5
@@ -23,7 +23,7 @@ def show() -> None:
         st.html(look.quiet("The answer appears here."))
         return
     with look.kindly():
-        _show(service.predict(runtime, text=text, image=image, columns=columns))
+        _show(service.predict(runtime, text=text, image=image, columns=columns), text=text, image=image)
 
 
 def _inputs(reads: service.Inputs) -> tuple[str | None, bytes | None, dict[str, object]]:
@@ -54,16 +54,33 @@ def _columns(reads: service.Inputs) -> dict[str, object]:
     return values
 
 
-def _show(predicted: service.Predicted) -> None:
+def _show(predicted: service.Predicted, *, text: str | None, image: bytes | None) -> None:
     for task, answer in predicted.answers.items():
         with st.container(border=True, key=f"task_{task}"):
-            sure = f"{100 * answer.probability:.0f}% sure"
-            doubt = ", so treat it as a guess" if answer.probability < DOUBTFUL else ""
             st.html(
                 look.quiet(task)
-                + look.title(answer.label or "no label", is_big=True)
-                + look.quiet(f"{sure}{doubt}")
-                + look.bars(answer.probabilities)
+                + look.title(answer.label or "nothing found", is_big=True)
+                + look.quiet(_certainty(answer))
+                + (look.bars(answer.probabilities) if answer.probabilities else "")
             )
+            _show_parts(answer, text=text, image=image)
     missing = f"Not given: {', '.join(predicted.missing)}. " if predicted.missing else ""
     st.html(look.quiet(f"{missing}Probabilities are calibrated on held-out rows. {1000 * predicted.seconds:.0f} ms."))
+
+
+def _certainty(answer: service.Answer) -> str:
+    """How far an answer can be trusted, in words."""
+    if answer.value is not None:
+        if not answer.probability:
+            return "How far it may be off is not known: there were too few held-out rows."
+        return f"{100 * answer.probability:.0f}% of the held-out rows lay within this interval"
+    doubt = ", so treat it as a guess" if answer.probability < DOUBTFUL else ""
+    return f"{100 * answer.probability:.0f}% sure{doubt}"
+
+
+def _show_parts(answer: service.Answer, *, text: str | None, image: bytes | None) -> None:
+    """What was found, in the text and the picture that it was found in."""
+    if text and any(part.start is not None for part in answer.parts):
+        st.html(found.marked_text(text, answer.parts))
+    if image and any(part.box is not None for part in answer.parts):
+        st.image(found.boxed_picture(image, answer.parts))
