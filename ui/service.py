@@ -49,13 +49,11 @@ from ui.following import (
 )
 
 __all__ = [
-    "Answer", "Change", "Choice", "FilterError", "Found", "Inputs", "Item", "Links", "Overview", "Part", "PolyloomError",
-    "Predicted",
-    "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime", "StageView", "champion",
-    "check_picture",
-    "filter_example", "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of", "metric_series",
-    "open_release", "overview", "overviews", "predict", "prefect_url", "release_facts", "scenario_names", "search",
-    "state_folder", "submit_run", "versions", "waiting_state",
+    "Answer", "Change", "Choice", "FilterError", "Found", "Inputs", "Item", "Links", "Overview", "Part",
+    "PolyloomError", "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime",
+    "StageView", "champion", "check_picture", "filter_example", "find_run", "history", "inputs_of", "items_of",
+    "known_runs", "links_of", "metric_series", "open_release", "overview", "overviews", "predict", "prefect_url",
+    "release_facts", "scenario_names", "search", "state_folder", "submit_run", "versions", "waiting_state",
 ]  # fmt: skip
 
 FIRST = ("shop", "support")
