@@ -8,13 +8,28 @@ from modalities.preparation.numbers import NumberPreparation
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.protocol import Preparation
 from modalities.preparation.text import TextPreparation
+from modalities.preparation.words import WordPreparation
 from polyloom.durable import read_json
 from polyloom.errors import IntegrityError
 
-AnyPreparation = TextPreparation | PicturePreparation | NumberPreparation | CategoryPreparation | CharacterPreparation
+AnyPreparation = (
+    TextPreparation
+    | WordPreparation
+    | PicturePreparation
+    | NumberPreparation
+    | CategoryPreparation
+    | CharacterPreparation
+)
 KINDS: dict[str, type[AnyPreparation]] = {
     kind.kind: kind
-    for kind in (TextPreparation, PicturePreparation, NumberPreparation, CategoryPreparation, CharacterPreparation)
+    for kind in (
+        TextPreparation,
+        WordPreparation,
+        PicturePreparation,
+        NumberPreparation,
+        CategoryPreparation,
+        CharacterPreparation,
+    )
 }
 
 

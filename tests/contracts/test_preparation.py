@@ -15,6 +15,7 @@ from modalities.preparation.loading import AnyPreparation, load_preparation
 from modalities.preparation.numbers import NumberPreparation
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.text import TextPreparation
+from modalities.preparation.words import WordPreparation
 from polyloom.errors import IntegrityError
 from tests.support.tiny_models import noise, png, write_tokenizer
 
@@ -45,6 +46,12 @@ def text(folder):
     return TextPreparation(tokenizer=tokenizer, columns=("title", "note"), max_tokens=8, padding_id=0)
 
 
+def words(folder):
+    write_tokenizer(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return WordPreparation(tokenizer=tokenizer, columns=("title", "note"), max_tokens=8, padding_id=0, letters=6)
+
+
 def pictures(folder):
     return PicturePreparation(column="picture", size=32, mean=(0.5, 0.4, 0.3), deviation=(0.2, 0.3, 0.4), crop=0.9)
 
@@ -61,8 +68,10 @@ def characters(folder):
     return CharacterPreparation.fit(ROWS, columns=("title", "note"), dim=64, sizes=(1, 2, 3))
 
 
+PADDING = {"places": -1}
 KINDS = {
     "text": (text, ("title", "note")),
+    "words": (words, ("title", "note")),
     "image": (pictures, ("picture",)),
     "number": (numbers, ("price", "weight")),
     "category": (categories, ("colour", "shape")),
@@ -91,7 +100,7 @@ def test_a_batch_equals_its_rows_one_by_one(case):
             width = array.shape[1]
             np.testing.assert_array_equal(together[name][line, :width], array[0], err_msg=name)
             # Only padding may follow: zero is the padding of ids and masks alike here.
-            assert not together[name][line, width:].any()
+            assert (together[name][line, width:] == PADDING.get(name, 0)).all()
 
 
 def test_every_array_has_the_batch_first(case):
