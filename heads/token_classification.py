@@ -73,7 +73,9 @@ class Spelling(nn.Module):
     def forward(self, characters: Tensor) -> Tensor:
         """Embeddings of words."""
         batch, words, letters = characters.shape
-        embedded = self.dropout(self.embedding(characters.reshape(batch * words, letters)))
+        # Rows without the modality stand here as -1.
+        known = characters.clamp(min=0).reshape(batch * words, letters)
+        embedded = self.dropout(self.embedding(known))
         found: Tensor = self.convolution(embedded.transpose(1, 2)).amax(dim=2)
         return functional.relu(found).reshape(batch, words, self.DIM)
 
