@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.scenario_checks import columns_over_tables, table_of
+from flows.scenario_checks import columns_over_tables, modality_columns, table_of, task_inputs
 from flows.source_checks import column_kinds
 from flows.spec import (
     Boxes,
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
 def table_sources(scenario: DataScenario, *, beside: Path) -> list[TableSource]:
     """What ingestion is to read; paths are looked up beside the scenario file, then among the data sets."""
     return [
-        table_source(name, data, beside=beside, targets=targets(scenario, name)) for name, data in scenario.data.items()
+        table_source(name, data, beside=beside, needed=needed(scenario, name)) for name, data in scenario.data.items()
     ]
 
 
-def table_source(name: str, data: Data, *, beside: Path, targets: Sequence[str]) -> TableSource:
-    """One source; what a task predicts must be there."""
+def table_source(name: str, data: Data, *, beside: Path, needed: Sequence[str]) -> TableSource:
+    """One source; what a task needs must be there."""
     records = data if isinstance(data, Records) else Records()
     encoded = data if isinstance(data, Table | Conll | WatchedFolder) else None
     return TableSource(
@@ -64,7 +64,7 @@ def table_source(name: str, data: Data, *, beside: Path, targets: Sequence[str])
         text=data.text,
         image=data.image,
         columns=data.columns,
-        required=tuple(dict.fromkeys([*data.required, *targets])),
+        required=tuple(dict.fromkeys([*data.required, *needed])),
         user=records.user,
         item=records.item,
         time=records.time,
@@ -182,6 +182,24 @@ def targets(scenario: DataScenario, table: str) -> list[str]:
     )
 
 
+def needed(scenario: DataScenario, table: str) -> list[str]:
+    """The columns without which a row of a table is of no use: what tasks predict, and what they read alone and whole.
+
+    A task over fused embeddings can do without a modality; one over tokens or feature maps has nothing else to read.
+    """
+    if not isinstance(scenario, Scenario):
+        return []
+    read = [
+        modality_columns(scenario.modalities[name], name, scenario.data[table])
+        for task in scenario.tasks
+        if table_of(scenario, task) == table
+        for name in task_inputs(scenario, task)
+        if name in modalities_read_whole(scenario)
+    ]
+    alone = [columns[0] for columns in read if len(columns) == 1]
+    return list(dict.fromkeys([*targets(scenario, table), *alone]))
+
+
 def rare_labels(scenario: DataScenario) -> dict[str, list[str]]:
     """Columns in which a class of a single row can be neither learned nor judged."""
     if not isinstance(scenario, Scenario):
@@ -209,9 +227,18 @@ def build_preparation(scenario: Scenario, name: str, *, training: Sequence[Mappi
             model=modality.model, column=columns[0], size=modality.size, weights=modality.weights
         )
     from modalities.preparation.text import TextPreparation
+    from modalities.preparation.words import WordPreparation
     from modalities.text_models import load_tokenizer
 
     tokenizer, padding_id = load_tokenizer(model=modality.model, weights=modality.weights)
+    if modality.form == "words":
+        return WordPreparation(
+            tokenizer=tokenizer,
+            columns=columns,
+            max_tokens=modality.max_tokens,
+            padding_id=padding_id,
+            letters=modality.letters,
+        )
     return TextPreparation(tokenizer=tokenizer, columns=columns, max_tokens=modality.max_tokens, padding_id=padding_id)
 
 

@@ -13,13 +13,14 @@ from flows.console import summary_table
 from flows.scenario_file import read_yaml, shipped_scenarios
 from flows.scenario_name import scenario_name
 from flows.unchanged import champion_version
+from heads.answers import Part
 from polyloom.home import home
 from releases.registry import Registry
 from releases.runtime import Prediction
 from releases.search import Hit
 
 CELL_CHARACTERS = 60
-MEASURES = ("accuracy", "macro_f1", "ece", "rows")
+MEASURES = ("accuracy", "macro_f1", "r2", "mae", "f1", "precision", "recall", "ece", "rows")
 
 
 def show_run(result: dict[str, Any]) -> None:
@@ -28,7 +29,8 @@ def show_run(result: dict[str, Any]) -> None:
     rows = [
         {"task": task, **{name: figures.get(name) for name in MEASURES}} for task, figures in result["metrics"].items()
     ]
-    summary_table(rows, title=f"{result['scenario']}: {result['status']}", columns=["task", *MEASURES])
+    measured = [name for name in MEASURES if any(row[name] is not None for row in rows)]
+    summary_table(rows, title=f"{result['scenario']}: {result['status']}", columns=["task", *measured])
     click.echo(f"gate      {result['gate']['reason']}")
     click.echo(
         f"release   {release['name']}/{release['version']} is {release['alias']}, digest {release['digest'][:12]}"
@@ -133,13 +135,18 @@ def prediction_rows(predictions: list[Prediction]) -> list[dict[str, Any]]:
         {
             "row": number,
             "task": task,
-            "answer": answer.label,
+            "answer": "; ".join(map(shown_part, answer.parts)) or answer.label,
             "probability": f"{answer.probability:.3f}",
             "next": ", ".join(f"{label} {value:.2f}" for label, value in list(answer.probabilities.items())[1:4]),
         }
         for number, prediction in enumerate(predictions, start=1)
         for task, answer in prediction.answers.items()
     ]
+
+
+def shown_part(part: Part) -> str:
+    """A piece of an answer in a few words: what it is, where it stands, how sure it is."""
+    return f"{part.label}: {part.text or part.box} {part.probability:.2f}"
 
 
 def shown_hit(hit: Hit) -> dict[str, Any]:

@@ -14,7 +14,10 @@ AnyModality = Image | Text | Characters | Number | Category
 TARGET_KINDS = {
     "classification": ({"category", "labels"}, "classes are category or labels"),
     "regression": ({"number"}, "a regression learns from numbers"),
+    "token_classification": ({"tokens"}, "entities are learned from tokens, a tag for each word"),
 }
+# The column of words where a source names no other.
+WORDS = "tokens"
 
 
 def problems(scenario: Scenario) -> list[str]:
@@ -100,6 +103,8 @@ def modality_columns(modality: AnyModality, name: str, rows: Rows) -> tuple[str,
     """The columns of a table that a modality reads."""
     if isinstance(modality, Image):
         return (rows.image,) if rows.image else ()
+    if isinstance(modality, Text) and modality.form == "words" and WORDS in rows.columns:
+        return modality.columns or rows.text or (WORDS,)
     if isinstance(modality, Text | Characters):
         return modality.columns or rows.text
     return modality.columns or (name,)
@@ -123,21 +128,11 @@ def ambiguous_rows(scenario: Scenario) -> str:
 def modality_problems(scenario: Scenario) -> Iterator[str]:
     """Modalities that read columns which the rows do not have."""
     for table, names in read_tables(scenario).items():
-        rows = scenario.data[table]
         for name in names:
-            modality = scenario.modalities[name]
-            columns = modality_columns(modality, name, rows)
-            if not columns:
-                key = "image: COLUMN" if isinstance(modality, Image) else "text: [COLUMN]"
-                yield f"modalities.{name}: data.{table} names no column for it to read. Add `{key}` to data.{table}."
-            for column in columns:
-                if column not in rows.column_names():
-                    yield unknown(f"modalities.{name}.columns", column, rows.column_names())
-                elif isinstance(modality, Number | Category) and rows.columns.get(column) != modality.kind:
-                    yield (
-                        f"modalities.{name}.columns: {column!r} is not declared as {modality.kind}. "
-                        f"Write `{column}: {modality.kind}` under data.{table}.columns."
-                    )
+            yield from column_problems(name, scenario.modalities[name], table, scenario.data[table])
+    for name, modality in scenario.modalities.items():
+        if isinstance(modality, Text) and modality.letters and modality.form != "words":
+            yield f"modalities.{name}.letters: only words have letters. Write `form: words`, or leave `letters` out."
     if scenario.index and scenario.index.rows not in scenario.data:
         return
     for name, modality in scenario.modalities.items():
@@ -145,6 +140,27 @@ def modality_problems(scenario: Scenario) -> Iterator[str]:
             yield (
                 f"modalities.{name}: its tables call their picture {', '.join(columns_over_tables(scenario, name))}; "
                 "one modality reads one column, so name them alike, or add a second modality."
+            )
+
+
+def column_problems(name: str, modality: AnyModality, table: str, rows: Rows) -> Iterator[str]:
+    """Columns that a modality cannot read from a table."""
+    columns = modality_columns(modality, name, rows)
+    if not columns:
+        key = "image: COLUMN" if isinstance(modality, Image) else "text: [COLUMN]"
+        yield f"modalities.{name}: data.{table} names no column for it to read. Add `{key}` to data.{table}."
+    for column in columns:
+        if column not in rows.column_names():
+            yield unknown(f"modalities.{name}.columns", column, rows.column_names())
+        elif isinstance(modality, Number | Category) and rows.columns.get(column) != modality.kind:
+            yield (
+                f"modalities.{name}.columns: {column!r} is not declared as {modality.kind}. "
+                f"Write `{column}: {modality.kind}` under data.{table}.columns."
+            )
+        elif isinstance(modality, Text) and modality.form == "text" and rows.columns.get(column) == "tokens":
+            yield (
+                f"modalities.{name}.columns: {column!r} is declared as tokens, a list of words. "
+                f"Write `form: words` under modalities.{name}."
             )
 
 
@@ -175,12 +191,28 @@ def task_problems(scenario: Scenario) -> Iterator[str]:
             if given not in scenario.modalities:
                 yield unknown(f"tasks.{name}.inputs", given, scenario.modalities)
         read = task_inputs(scenario, name)
+        if task.kind == "token_classification":
+            yield from word_problems(scenario, name, read)
         if not read:
             yield f"tasks.{name}.inputs: no modality reads data.{table_of(scenario, name)}; add one, or other columns."
         for given in read:
             modality = scenario.modalities.get(given)
             if modality and task.target in modality_columns(modality, given, rows):
                 yield f"tasks.{name}.inputs: {given!r} reads the target {task.target!r} itself; leave it out."
+
+
+def word_problems(scenario: Scenario, task: str, read: tuple[str, ...]) -> Iterator[str]:
+    """A task over words that does not read words, or from more than one modality."""
+    known = [name for name in read if name in scenario.modalities]
+    if len(known) > 1:
+        yield f"tasks.{task}.inputs: {', '.join(known)} are read, but entities stand in one text. Name one of them."
+        return
+    for name in known:
+        modality = scenario.modalities[name]
+        if not isinstance(modality, Text):
+            yield f"tasks.{task}.inputs: {name!r} is of kind {modality.kind}; entities are found by a text encoder."
+        elif modality.form != "words":
+            yield f"modalities.{name}.form: {modality.form!r} gives no words to tag. Write `form: words`."
 
 
 def index_problems(scenario: Scenario) -> Iterator[str]:

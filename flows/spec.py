@@ -206,11 +206,16 @@ class Image(Section):
 
 
 class Text(Section):
-    """A text encoder: any BERT-type model of transformers."""
+    """A text encoder: any BERT-type model of transformers.
+
+    `form` is how it is read: as a text, or as words, each with its first token and up to `letters` of its letters.
+    """
 
     kind: Literal["text"]
     model: str
     weights: str = "hub"
+    form: Literal["text", "words"] = "text"
+    letters: Annotated[int, Field(ge=0, le=64)] = 0
     max_tokens: Annotated[int, Field(ge=4, le=512)] = 128
     pooling: Literal["mean", "cls"] = "mean"
     columns: tuple[str, ...] = ()
@@ -278,7 +283,19 @@ class Regression(Task):
     loss: Literal["squared", "absolute", "huber"] = "squared"
 
 
-AnyTask = Annotated[Classification | Regression, Field(discriminator="kind")]
+class TokenClassification(Task):
+    """Entities among words, from a `tokens` column with a tag a word; `scheme` is how they are learned.
+
+    `hidden` is the size of each direction of a reader over the words, 0 for none.
+    """
+
+    kind: Literal["token_classification"]
+    scheme: Literal["BIO", "BIOES"] = "BIO"
+    hidden: Annotated[int, Field(ge=0, le=4096)] = 0
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+
+AnyTask = Annotated[Classification | Regression | TokenClassification, Field(discriminator="kind")]
 
 
 class Recipe(Section):

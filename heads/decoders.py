@@ -6,9 +6,14 @@ from typing import Any
 from heads.decoder import Decoder
 from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
+from heads.token_decoding import TokenClassificationDecoder
 from polyloom.errors import IntegrityError
 
-KINDS: dict[str, type[Any]] = {"classification": ClassificationDecoder, "regression": RegressionDecoder}
+KINDS: dict[str, type[Any]] = {
+    "classification": ClassificationDecoder,
+    "regression": RegressionDecoder,
+    "token_classification": TokenClassificationDecoder,
+}
 
 
 def load_decoder(value: Mapping[str, Any]) -> Decoder:

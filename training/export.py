@@ -26,6 +26,7 @@ SECOND_AXES = {
     "token_type_ids": "tokens",
     "tokens": "tokens",
     "places": "places",
+    "characters": "places",
 }
 
 

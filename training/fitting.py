@@ -119,7 +119,7 @@ class Fitting:
         self.on_epoch = on_epoch
         self.costs = row_costs(inputs)
         usual = parameter_groups(model, learning_rate, encoder_learning_rate, weight_decay)
-        self.optimizer = torch.optim.AdamW(list(groups or usual), lr=learning_rate)
+        self.optimizer = torch.optim.AdamW(list(groups or usual), lr=learning_rate, fused=True)
         self.scaler = placement.scaler()
         self.position = Position()
         self.best: dict[str, Tensor] = {}

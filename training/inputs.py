@@ -9,6 +9,7 @@ import numpy as np
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.preparation.text import TextPreparation
+from modalities.preparation.words import WordPreparation
 
 PICTURES_IN_MEMORY_BYTES = 1 << 30
 Augmentation = Literal["none", "flip", "crop_flip"]
@@ -25,9 +26,9 @@ class LiveSource(Protocol):
 
 
 class TextSource:
-    """Texts for a text encoder."""
+    """Texts, or lists of words, for a text encoder."""
 
-    def __init__(self, *, preparation: TextPreparation, values: Sequence[object | None]) -> None:
+    def __init__(self, *, preparation: TextPreparation | WordPreparation, values: Sequence[object | None]) -> None:
         self._preparation = preparation
         self._values = values
 
@@ -98,7 +99,7 @@ def live_source(
     *, preparation: Preparation, values: Sequence[object | None], augmentation: Augmentation = "none"
 ) -> LiveSource:
     """The source for a modality whose encoder is trained. Raises TypeError for one that has no encoder."""
-    if isinstance(preparation, TextPreparation):
+    if isinstance(preparation, TextPreparation | WordPreparation):
         return TextSource(preparation=preparation, values=values)
     if isinstance(preparation, PicturePreparation):
         return PictureSource(preparation=preparation, values=values, augmentation=augmentation)

@@ -14,6 +14,7 @@ from heads.decoding import ClassificationDecoder
 from heads.metrics import expected_calibration_error
 from heads.number_decoding import RegressionDecoder
 from heads.onnx import OnnxHead
+from heads.token_decoding import TokenClassificationDecoder
 from modalities.encoders.onnx import open_session
 from polyloom.durable import publish_folder, write_json
 from polyloom.progress import Progress
@@ -96,6 +97,10 @@ def draw(folder: Path, task: str, outputs: Outputs, truth: Truth, *, decoder: De
         known, predicted = decoder.comparable(outputs, truth)
         path = folder / f"{task}_predicted.png"
         predicted_against_true(path, truth=known, predicted=predicted, title=f"{scenario}: {task}")
+    elif isinstance(decoder, TokenClassificationDecoder):
+        from flows.entity_pictures import entity_pictures
+
+        entity_pictures(folder, task, outputs, truth, decoder=decoder, title=f"{scenario}: {task}")
 
 
 def draw_classification(

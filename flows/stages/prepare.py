@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from flows.assembly import build_preparation
-from flows.scenario_checks import table_of
+from flows.scenario_checks import table_of, task_inputs
 from flows.stages.job import Job
+from heads.entities import tag_list
+from modalities.preparation.words import WordPreparation, words_of
 from polyloom.durable import publish_folder
 from polyloom.errors import DataError
 from polyloom.progress import Progress
@@ -28,7 +32,10 @@ def prepare(job: Job, *, progress: Progress) -> dict[str, Any]:
             folder.mkdir()
             build_preparation(job.scenario, name, training=training).save(folder)
             bar.advance()
-    return job.finish("prepare", {"rows": counts})
+    for task in job.scenario.tasks:
+        refuse_uneven_rows(job, task)
+    unlabelled = {name: unlabelled_words(job, name, progress=progress) for name in word_modalities(job)}
+    return job.finish("prepare", {"rows": counts, "unlabelled_words": unlabelled})
 
 
 def refuse_empty_splits(job: Job, task: str) -> None:
@@ -40,3 +47,41 @@ def refuse_empty_splits(job: Job, task: str) -> None:
             f"data.{table_of(job.scenario, task)}: no rows in the split(s) {', '.join(empty)} ({counts}). "
             "Give more rows, or larger shares under `splits`."
         )
+
+
+def refuse_uneven_rows(job: Job, task: str) -> None:
+    """Raises DataError for a row whose words and tags are not of one number."""
+    if job.scenario.tasks[task].kind != "token_classification":
+        return
+    preparation = job.preparations[task_inputs(job.scenario, task)[0]]
+    for row, tags in zip(job.task_rows, map(tag_list, job.targets(task)), strict=True):
+        value = preparation.value(row)
+        if value is None or not tags:
+            continue
+        words = len(words_of(value))
+        if words != len(tags):
+            raise DataError(
+                f"tasks.{task}: the row {row['_key']!r} ({row['_source']}, row {row['_row']}) has {words} words and "
+                f"{len(tags)} tags; each word needs one. Mend the row, or give lists of words where a text is split "
+                "otherwise."
+            )
+
+
+def word_modalities(job: Job) -> list[str]:
+    """The modalities that are read word by word."""
+    return [name for name, preparation in job.preparations.items() if isinstance(preparation, WordPreparation)]
+
+
+def unlabelled_words(job: Job, name: str, *, progress: Progress) -> int:
+    """How many words of the task rows stay without a label, mostly for they lie beyond `max_tokens`; it is said."""
+    preparation = job.preparations[name]
+    if not isinstance(preparation, WordPreparation):
+        return 0
+    values = [value for value in job.task_values(name).values if value is not None]
+    missing = preparation.unlabelled(values)
+    if missing.any():
+        progress.log(
+            f"modalities.{name}: {int(missing.sum()):,} words of {int(np.count_nonzero(missing)):,} rows stay "
+            f"unlabelled: they lie beyond max_tokens ({preparation.max_tokens}), or the tokenizer drops them"
+        )
+    return int(missing.sum())

@@ -11,6 +11,7 @@ from heads.decoder import Decoder, rows_of
 from heads.decoders import KINDS, load_decoder, metrics_of
 from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
+from heads.token_decoding import TokenClassificationDecoder
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,20 @@ def number():
     return Case(given, values, {"values": given.encode(values)["values"]}, ["text"] * 4)
 
 
-CASES: dict[str, Callable[[], Case]] = {"one label": one_label, "many labels": many_labels, "number": number}
+def entities():
+    given = TokenClassificationDecoder(types=("LOC", "PER"), scheme="BIOES")
+    values = [["S-PER", "O", "B-LOC", "E-LOC"], ["O"], ["B-PER", "E-PER"], ["S-LOC", "S-LOC"]]
+    tags = given.encode(values)["tags"]
+    outputs = {"logits": np.eye(len(given.tags))[tags.clip(min=0)] * 9, "labelled": (tags >= 0).astype(np.float32)}
+    return Case(given, values, outputs, [["Ada", "in", "New", "York"], "nobody", "Ada Byron", ["Rome", "Oslo"]])
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "one label": one_label,
+    "many labels": many_labels,
+    "number": number,
+    "entities": entities,
+}
 
 
 @pytest.fixture(params=list(CASES))

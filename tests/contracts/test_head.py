@@ -15,10 +15,12 @@ from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
 from heads.onnx import OnnxHead
 from heads.regression import RegressionHead
+from heads.token_classification import TokenClassificationHead
+from heads.token_decoding import TokenClassificationDecoder
 from modalities.encoders.onnx import open_session
 from modalities.fusion import ConcatFusion
 from training.export import export_head, fused_example, task_inputs
-from training.task_models import FusedTask, TaskModel
+from training.task_models import FusedTask, TaskModel, TokenTask
 
 DIMS = {"text": 6, "image": 4}
 
@@ -64,7 +66,25 @@ def number() -> Case:
     return Case(model, given, fused_example(DIMS), {"values": truth}, {"values": unknown})
 
 
-CASES: dict[str, Callable[[], Case]] = {"one label": one_label, "many labels": many_labels, "number": number}
+def entities() -> Case:
+    given = TokenClassificationDecoder(types=("LOC",))
+    random = np.random.default_rng(0)
+    inputs = {
+        "tokens": random.normal(size=(3, 7, 6)).astype(np.float32),
+        "places": np.array([[1, 2, 4, 5], [1, 3, -1, -1], [1, 2, 3, -1]]),
+        "characters": random.integers(1, 20, (3, 4, 5)),
+    }
+    model = TokenTask(modality="text", head=TokenClassificationHead(dim=6, tags=3, letters=20, hidden=4))
+    truth = {"tags": torch.tensor([[1, 2, 0, -1, -1], [0, 1, -1, -1, -1], [0, 0, 1, -1, -1]])}
+    return Case(model, given, inputs, truth, {"tags": torch.full((3, 5), -1)})
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "one label": one_label,
+    "many labels": many_labels,
+    "number": number,
+    "entities": entities,
+}
 
 
 @pytest.fixture(params=list(CASES))
