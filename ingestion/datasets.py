@@ -35,6 +35,10 @@ BANKING77 = (
     "57ec275d8078af65b7731c2a98be812d844a6d6b/banking_data/"
 )
 FASHION_MNIST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+SEMEVAL2010_TASK8 = (
+    "https://raw.githubusercontent.com/TheOleGaffer/CausalExtractor/d5f1272baeb9ddadd47c50ebffdcc03f4ee93d55/"
+)
+XQUAD = "https://raw.githubusercontent.com/google-deepmind/xquad/60cac411649156efb6aab9dd4c9cde787a2c0345/"
 OURS = "made by polyloom's own code; every row is invented"
 
 DATA_SETS: Mapping[str, DataSet] = {
@@ -55,6 +59,14 @@ DATA_SETS: Mapping[str, DataSet] = {
         DataSet(
             name="fashion_mnist", title="Pictures of clothes, 28 x 28, 10 classes",
             licence="MIT", source=FASHION_MNIST, kind="public",
+        ),
+        DataSet(
+            name="semeval2010_task8", title="Sentences with two marked nominals, 9 relations in both directions",
+            licence="CC BY 3.0", source=SEMEVAL2010_TASK8, kind="public",
+        ),
+        DataSet(
+            name="xquad", title="Questions on Wikipedia paragraphs with their answers (English part)",
+            licence="CC BY-SA 4.0", source=XQUAD, kind="public",
         ),
     )
 }  # fmt: skip

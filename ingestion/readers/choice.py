@@ -78,7 +78,7 @@ def chunks_of(reader: Reader, kinds: Mapping[str, str], source: str) -> Iterator
 
 
 def _text_reader(source: TableSource, path: Path, suffix: str) -> Reader:
-    encoding = detect(path).encoding if source.encoding == AUTO else source.encoding
+    encoding = _encoding(source, path)
     if suffix == ".json":
         from ingestion.readers.json_array import JsonArrayReader
 
@@ -122,10 +122,24 @@ def _conll(source: TableSource, path: Path, split: str) -> Reader:
     return ConllReader(
         path,
         columns=[str(field) for field in fields],  # type: ignore[attr-defined]  # a list, as JSON has it
-        encoding=detect(path).encoding if source.encoding == AUTO else source.encoding,
+        encoding=_encoding(source, path),
         separator=source.separator,
         comment=None if comment is None else str(comment),
     )
+
+
+def _semeval(source: TableSource, path: Path, split: str) -> Reader:
+    from ingestion.readers.semeval import SemevalReader
+
+    del split
+    return SemevalReader(path, encoding=_encoding(source, path))
+
+
+def _squad(source: TableSource, path: Path, split: str) -> Reader:
+    from ingestion.readers.squad import SquadReader
+
+    del split
+    return SquadReader(path, encoding=_encoding(source, path))
 
 
 def _idx(source: TableSource, path: Path, split: str) -> Reader:
@@ -168,11 +182,18 @@ READERS: Mapping[str, Callable[[TableSource, Path, str], Reader]] = {
     "pictures": _pictures,
     "sql": _sql,
     "conll": _conll,
+    "semeval": _semeval,
+    "squad": _squad,
     "idx": _idx,
     "boxes": _boxes,
     "hf": _hugging_face,
     "log": _log,
 }
+
+
+def _encoding(source: TableSource, path: Path) -> str:
+    """The declared encoding, or the file's own where that is to be found."""
+    return detect(path).encoding if source.encoding == AUTO else source.encoding
 
 
 def _unpacked(source: TableSource, path: Path) -> Path:
@@ -210,5 +231,5 @@ def _check_path(source: TableSource, path: Path) -> None:
         )
     if source.kind in {"hf", "log"} and not file.is_dir():
         raise RequestError(f"data.{source.name}.path: {file} is a file; `kind: {source.kind}` needs a folder.")
-    if source.kind in {"table", "conll", "idx"} and not file.is_file():
+    if source.kind in {"table", "conll", "semeval", "squad", "idx"} and not file.is_file():
         raise RequestError(f"data.{source.name}.path: {file} is a folder; `kind: {source.kind}` needs a file.")

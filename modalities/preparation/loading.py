@@ -4,7 +4,9 @@ from pathlib import Path
 
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.characters import CharacterPreparation
+from modalities.preparation.marked import MarkedPreparation
 from modalities.preparation.numbers import NumberPreparation
+from modalities.preparation.pair import PairPreparation
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.protocol import Preparation
 from modalities.preparation.text import TextPreparation
@@ -15,6 +17,8 @@ from polyloom.errors import IntegrityError
 AnyPreparation = (
     TextPreparation
     | WordPreparation
+    | PairPreparation
+    | MarkedPreparation
     | PicturePreparation
     | NumberPreparation
     | CategoryPreparation
@@ -25,6 +29,8 @@ KINDS: dict[str, type[AnyPreparation]] = {
     for kind in (
         TextPreparation,
         WordPreparation,
+        PairPreparation,
+        MarkedPreparation,
         PicturePreparation,
         NumberPreparation,
         CategoryPreparation,

@@ -12,7 +12,9 @@ from tokenizers import Tokenizer
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.characters import CharacterPreparation
 from modalities.preparation.loading import AnyPreparation, load_preparation
+from modalities.preparation.marked import MarkedPreparation
 from modalities.preparation.numbers import NumberPreparation
+from modalities.preparation.pair import PairPreparation
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.text import TextPreparation
 from modalities.preparation.words import WordPreparation
@@ -26,6 +28,8 @@ ROWS = [
     {"title": "a", "note": "hat", "price": 7.5, "weight": 5.0, "colour": None, "shape": "round"},
 ]
 for number, row in enumerate(ROWS):
+    row["marked"] = f"<e1>{row['title']}</e1> lost {'the card ' * number}<e2>my hat</e2>"
+    row["question"], row["context"] = row["title"], f"{'the card ' * number}lost my hat"
     row["picture"] = png(noise(seed=number, height=40 + 4 * number, width=56 - 4 * number))
 
 
@@ -52,6 +56,19 @@ def words(folder):
     return WordPreparation(tokenizer=tokenizer, columns=("title", "note"), max_tokens=8, padding_id=0, letters=6)
 
 
+def pairs(folder):
+    write_tokenizer(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return PairPreparation(tokenizer=tokenizer, columns=("question", "context"), max_tokens=12, padding_id=0)
+
+
+def marked(folder):
+    write_tokenizer(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    settings = {"columns": ("marked",), "max_tokens": 14, "padding_id": 0, "markers": ("?", ".")}
+    return MarkedPreparation(tokenizer=tokenizer, **settings)
+
+
 def pictures(folder):
     return PicturePreparation(column="picture", size=32, mean=(0.5, 0.4, 0.3), deviation=(0.2, 0.3, 0.4), crop=0.9)
 
@@ -72,6 +89,8 @@ PADDING = {"places": -1}
 KINDS = {
     "text": (text, ("title", "note")),
     "words": (words, ("title", "note")),
+    "pair": (pairs, ("question", "context")),
+    "marked": (marked, ("marked",)),
     "image": (pictures, ("picture",)),
     "number": (numbers, ("price", "weight")),
     "category": (categories, ("colour", "shape")),

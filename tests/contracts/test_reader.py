@@ -10,7 +10,7 @@ import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import openpyxl
@@ -32,9 +32,11 @@ from ingestion.readers.idx import IdxReader
 from ingestion.readers.json_array import JsonArrayReader
 from ingestion.readers.json_lines import JsonLinesReader
 from ingestion.readers.parquet import ParquetReader
-from ingestion.readers.reader import Reader
+from ingestion.readers.reader import RawRow, Reader
+from ingestion.readers.semeval import SemevalReader
 from ingestion.readers.separated import SeparatedReader
 from ingestion.readers.sql import SqlReader
+from ingestion.readers.squad import SquadReader
 from polyloom.errors import DataError, RequestError
 
 NAMES = ["name", "city"]
@@ -188,6 +190,36 @@ def write_conll(folder: Path, rows: Iterable[dict]) -> Path:
     return folder / "people.txt"
 
 
+def write_semeval(folder: Path, rows: Iterable[dict]) -> Path:
+    text = "".join(f'{row["name"]}\t"{row["city"]}"\nOther\nComment:\n\n' for row in rows)
+    (folder / "people.txt").write_text(text, encoding="utf-8")
+    return folder / "people.txt"
+
+
+def write_squad(folder: Path, rows: Iterable[dict]) -> Path:
+    articles = [
+        {"paragraphs": [{"context": row["city"], "qas": [{"question": row["name"], "answers": []}]}]} for row in rows
+    ]
+    (folder / "people.json").write_text(json.dumps({"version": "1.1", "data": articles}, ensure_ascii=False), "utf-8")
+    return folder / "people.json"
+
+
+class Renamed:
+    """A reader whose columns have fixed names, with two of them called `name` and `city`."""
+
+    def __init__(self, reader: Reader, name: str, city: str) -> None:
+        self._reader = reader
+        self._names = {name: "name", city: "city"}
+
+    def header(self) -> frozenset[str]:
+        return frozenset(self._names.get(column, column) for column in self._reader.header())
+
+    def rows(self) -> Iterable[RawRow]:
+        for row in self._reader.rows():
+            values = {self._names.get(column, column): value for column, value in row.values.items()}
+            yield replace(row, values=values)
+
+
 def write_idx(folder: Path, rows: Iterable[dict]) -> Path:
     rows = list(rows)
     pixels = bytes(len(rows) * 16 * 16)
@@ -256,6 +288,13 @@ KINDS = {
         first=2, damage=cut, empty=emptied,
     ),
     "conll": Kind(write_conll, lambda path: ConllReader(path, columns=NAMES), "people.txt", first=3, empty=emptied),
+    "semeval": Kind(
+        write_semeval, lambda path: Renamed(SemevalReader(path), "id", "sentence"), "people.txt", empty=emptied
+    ),
+    "squad": Kind(
+        write_squad, lambda path: Renamed(SquadReader(path), "question", "context"), "people.json", damage=cut,
+        empty=emptied,
+    ),
     "idx": Kind(
         write_idx, lambda path: IdxReader(path, labels=path.with_name("labels-idx1-ubyte")), "digits-idx3-ubyte.gz",
         of_pictures=True, damage=cut, empty=emptied,
