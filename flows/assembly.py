@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.scenario_checks import columns_over_tables, modality_columns, table_of, task_inputs
+from flows.scenario_checks import columns_over_tables, modality_columns, read_tables, table_of, task_inputs
 from flows.source_checks import column_kinds
 from flows.spec import (
     Boxes,
@@ -24,8 +25,10 @@ from flows.spec import (
     Records,
     Rows,
     Scenario,
+    Semeval,
     Split,
     Sql,
+    Squad,
     Table,
     Text,
     WatchedFolder,
@@ -48,14 +51,17 @@ if TYPE_CHECKING:
 def table_sources(scenario: DataScenario, *, beside: Path) -> list[TableSource]:
     """What ingestion is to read; paths are looked up beside the scenario file, then among the data sets."""
     return [
-        table_source(name, data, beside=beside, needed=needed(scenario, name)) for name, data in scenario.data.items()
+        table_source(name, data, beside=beside, needed=needed(scenario, name), marked=marked_columns(scenario, name))
+        for name, data in scenario.data.items()
     ]
 
 
-def table_source(name: str, data: Data, *, beside: Path, needed: Sequence[str]) -> TableSource:
-    """One source; what a task needs must be there."""
+def table_source(
+    name: str, data: Data, *, beside: Path, needed: Sequence[str], marked: Sequence[str] = ()
+) -> TableSource:
+    """One source; what a task needs must be there, and texts of `marked` columns have their two stretches marked."""
     records = data if isinstance(data, Records) else Records()
-    encoded = data if isinstance(data, Table | Conll | WatchedFolder) else None
+    encoded = data if isinstance(data, Table | Conll | Semeval | Squad | WatchedFolder) else None
     return TableSource(
         name=name,
         kind=data.kind,
@@ -70,10 +76,10 @@ def table_source(name: str, data: Data, *, beside: Path, needed: Sequence[str]) 
         time=records.time,
         weight=records.event,
         encoding=encoded.encoding if encoded else "utf-8",
-        separator=encoded.separator if encoded else None,
+        separator=data.separator if isinstance(data, Table | Conll | WatchedFolder) else None,
         split=data.split,
         sample={str(split): rows for split, rows in data.sample.items()},
-        rules=source_rules(data),
+        rules=with_marks(source_rules(data), marked),
         cleaning=Cleaning(
             normalise=data.clean.normalise,
             control=data.clean.control,
@@ -142,6 +148,17 @@ def source_rules(data: Rows) -> Rules | None:
     )
 
 
+def with_marks(rules: Rules | None, columns: Sequence[str]) -> Rules | None:
+    """The rules, and that two stretches are marked in these columns."""
+    if not columns:
+        return rules
+    from modalities.preparation.marked_text import TAG_PAIRS
+
+    known = rules or Rules()
+    marked = {name: replace(known.columns.get(name, ColumnRule()), tags=TAG_PAIRS) for name in columns}
+    return replace(known, columns={**known.columns, **marked})
+
+
 def column_rule(checks: Checks, *, kind: str) -> ColumnRule:
     """One column's checks, with values as ingestion keeps them."""
     return ColumnRule(
@@ -190,14 +207,32 @@ def needed(scenario: DataScenario, table: str) -> list[str]:
     if not isinstance(scenario, Scenario):
         return []
     read = [
-        modality_columns(scenario.modalities[name], name, scenario.data[table])
+        (scenario.modalities[name], modality_columns(scenario.modalities[name], name, scenario.data[table]))
         for task in scenario.tasks
         if table_of(scenario, task) == table
         for name in task_inputs(scenario, task)
         if name in modalities_read_whole(scenario)
     ]
-    alone = [columns[0] for columns in read if len(columns) == 1]
-    return list(dict.fromkeys([*targets(scenario, table), *alone]))
+    # Of several columns one may be enough, but not of a question and its context.
+    alone = [columns for modality, columns in read if len(columns) == 1 or is_pair(modality)]
+    return list(dict.fromkeys([*targets(scenario, table), *(column for columns in alone for column in columns)]))
+
+
+def is_pair(modality: Modality) -> bool:
+    """Whether a modality reads two texts that belong together."""
+    return isinstance(modality, Text) and modality.form == "pair"
+
+
+def marked_columns(scenario: DataScenario, table: str) -> list[str]:
+    """The columns of a table whose texts must have two stretches marked by tags in them."""
+    if not isinstance(scenario, Scenario):
+        return []
+    return [
+        column
+        for name in read_tables(scenario).get(table, ())
+        if isinstance(modality := scenario.modalities[name], Text) and modality.form == "marked" and not modality.ranges
+        for column in modality_columns(modality, name, scenario.data[table])
+    ]
 
 
 def rare_labels(scenario: DataScenario) -> dict[str, list[str]]:
@@ -226,6 +261,13 @@ def build_preparation(scenario: Scenario, name: str, *, training: Sequence[Mappi
         return picture_preparation(
             model=modality.model, column=columns[0], size=modality.size, weights=modality.weights
         )
+    return text_preparation(modality, columns=columns)
+
+
+def text_preparation(modality: Text, *, columns: Sequence[str]) -> Preparation:
+    """A text's preparation, by its form."""
+    from modalities.preparation.marked import MarkedPreparation
+    from modalities.preparation.pair import PairPreparation
     from modalities.preparation.text import TextPreparation
     from modalities.preparation.words import WordPreparation
     from modalities.text_models import load_tokenizer
@@ -238,6 +280,23 @@ def build_preparation(scenario: Scenario, name: str, *, training: Sequence[Mappi
             max_tokens=modality.max_tokens,
             padding_id=padding_id,
             letters=modality.letters,
+        )
+    if modality.form == "pair":
+        return PairPreparation(
+            tokenizer=tokenizer,
+            columns=columns,
+            max_tokens=modality.max_tokens,
+            padding_id=padding_id,
+            overlap=modality.overlap,
+        )
+    if modality.form == "marked":
+        return MarkedPreparation(
+            tokenizer=tokenizer,
+            columns=columns,
+            max_tokens=modality.max_tokens,
+            padding_id=padding_id,
+            markers=modality.markers,
+            ranges=modality.ranges,
         )
     return TextPreparation(tokenizer=tokenizer, columns=columns, max_tokens=modality.max_tokens, padding_id=padding_id)
 
@@ -254,7 +313,10 @@ def build_encoder(modality: Modality, *, seed: int) -> "nn.Module":
     if isinstance(modality, Text):
         from modalities.encoders.text import build_text_encoder
 
-        return build_text_encoder(model=modality.model, weights=modality.weights, pooling=modality.pooling)
+        window = modality.max_tokens if modality.form == "pair" else None
+        return build_text_encoder(
+            model=modality.model, weights=modality.weights, pooling=modality.pooling, window=window
+        )
     raise RequestError(f"a modality of kind {modality.kind!r} has no encoder; image and text have one.")
 
 

@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 
 from flows.cron_expression import cron_mistake
 from flows.source_checks import source_problems, unknown
-from flows.spec import Category, Characters, DataScenario, Image, Number, Rows, Scenario, Text
+from flows.spec import Category, Characters, DataScenario, Image, Number, Rows, Scenario, Span, Text
 from heads.decoders import metrics_of
 from polyloom.errors import suggestion
 
@@ -15,9 +15,15 @@ TARGET_KINDS = {
     "classification": ({"category", "labels"}, "classes are category or labels"),
     "regression": ({"number"}, "a regression learns from numbers"),
     "token_classification": ({"tokens"}, "entities are learned from tokens, a tag for each word"),
+    "relation": ({"category"}, "relations are category"),
+    "span": ({"labels"}, "answers are labels: a list of the accepted ones, empty where there is no answer"),
 }
 # The column of words where a source names no other.
 WORDS = "tokens"
+# The form of the one text that these tasks read, and how many columns a text of that form has.
+FORMS_READ = {"relation": "marked", "span": "pair"}
+COLUMNS_OF_FORM = {"marked": (1, "one text with two marked stretches"), "pair": (2, "a question and its context")}
+RANGE_ENDS = ("start of the first stretch", "its end", "start of the second stretch", "its end")
 
 
 def problems(scenario: Scenario) -> list[str]:
@@ -39,6 +45,7 @@ def problems(scenario: Scenario) -> list[str]:
         *data_problems(scenario),
         *modality_problems(scenario),
         *task_problems(scenario),
+        *form_problems(scenario),
         *index_problems(scenario),
         *gate_problems(scenario),
     ]
@@ -85,6 +92,13 @@ def task_inputs(scenario: Scenario, task: str) -> tuple[str, ...]:
         for name, modality in scenario.modalities.items()
         if set(modality_columns(modality, name, rows)) & rows.column_names()
     )
+
+
+def span_columns(scenario: Scenario, task: str) -> tuple[str, str]:
+    """The columns of question and context that a span task reads."""
+    (name,) = task_inputs(scenario, task)
+    question, context = modality_columns(scenario.modalities[name], name, scenario.data[table_of(scenario, task)])
+    return question, context
 
 
 def columns_over_tables(scenario: Scenario, name: str) -> tuple[str, ...]:
@@ -213,6 +227,49 @@ def word_problems(scenario: Scenario, task: str, read: tuple[str, ...]) -> Itera
             yield f"tasks.{task}.inputs: {name!r} is of kind {modality.kind}; entities are found by a text encoder."
         elif modality.form != "words":
             yield f"modalities.{name}.form: {modality.form!r} gives no words to tag. Write `form: words`."
+
+
+def form_problems(scenario: Scenario) -> Iterator[str]:
+    """Texts whose form does not fit their columns, their task, or the index."""
+    for name, modality in scenario.modalities.items():
+        if isinstance(modality, Text):
+            yield from text_form_problems(scenario, name, modality)
+    for name, task in scenario.tasks.items():
+        form = FORMS_READ.get(task.kind)
+        if form is None:
+            continue
+        read = task_inputs(scenario, name)
+        forms = [getattr(scenario.modalities.get(given), "form", None) for given in read]
+        if forms != [form]:
+            yield (
+                f"tasks.{name}.inputs: a {task.kind} reads exactly one text of form {form}, here are {list(read)}. "
+                f"Name it in `inputs`, and give it `form: {form}`."
+            )
+        if isinstance(task, Span) and task.start is not None:
+            columns = scenario.data[table_of(scenario, name)].columns
+            if columns.get(task.start) != "number":
+                yield f"tasks.{name}.start: {task.start!r} is not declared as number."
+
+
+def text_form_problems(scenario: Scenario, name: str, modality: Text) -> Iterator[str]:
+    """A pair that is not two columns, ranges that are not four numbers, an index over what nobody can ask."""
+    place = f"modalities.{name}"
+    for table, names in read_tables(scenario).items():
+        if name not in names or modality.form not in COLUMNS_OF_FORM:
+            continue
+        rows = scenario.data[table]
+        columns = modality_columns(modality, name, rows)
+        wanted, told = COLUMNS_OF_FORM[modality.form]
+        if len(columns) != wanted:
+            yield f"{place}.columns: form {modality.form} reads {told}, here are {list(columns)} of data.{table}."
+        numbers = [column for column in modality.ranges if rows.columns.get(column) == "number"]
+        if modality.ranges and len(numbers) != len(RANGE_ENDS):
+            yield (
+                f"{place}.ranges: {list(modality.ranges)} are not four columns of kind number in data.{table}: "
+                f"{', '.join(RANGE_ENDS)}."
+            )
+    if scenario.index and name in scenario.index.embed and modality.form in COLUMNS_OF_FORM:
+        yield f"index.embed: {name!r} has the form {modality.form}, which no words can be searched by; leave it out."
 
 
 def index_problems(scenario: Scenario) -> Iterator[str]:

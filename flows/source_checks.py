@@ -4,13 +4,18 @@ import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from flows.spec import Checks, Conll, Data, Files, Idx, Records, Rows, Sql, Table, WatchedFolder
+from flows.spec import Checks, Conll, Data, Files, Idx, Records, Rows, Semeval, Sql, Squad, Table, WatchedFolder
 from polyloom.errors import suggestion
 
 Sources = Mapping[str, Data]
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "big5", "shift_jis")
 RANGED = {"number", "time"}
 LISTS = {"labels", "tokens"}
+# What a source of a fixed layout gives.
+GIVEN_COLUMNS = {
+    "semeval": ("id", "sentence", "relation", "comment"),
+    "squad": ("id", "title", "paragraph", "question", "context", "answers", "answer_start"),
+}
 WORDS = {"text", "category", *LISTS}
 
 
@@ -130,7 +135,7 @@ def split_problems(place: str, rows: Rows) -> Iterator[str]:
 
 def kind_problems(place: str, rows: Rows) -> Iterator[str]:
     """What only one kind of source can get wrong."""
-    if isinstance(rows, Table | Conll | WatchedFolder) and not is_encoding(rows.encoding):
+    if isinstance(rows, Table | Conll | Semeval | Squad | WatchedFolder) and not is_encoding(rows.encoding):
         yield (
             f"{place}.encoding: {rows.encoding!r} is not a text encoding.{suggestion(rows.encoding, ENCODINGS)} "
             f"Allowed are `auto` and Python's encodings, such as {', '.join(ENCODINGS)}."
@@ -143,6 +148,9 @@ def kind_problems(place: str, rows: Rows) -> Iterator[str]:
     if isinstance(rows, Conll):
         there = {*rows.fields, "document"}
         yield from (unknown(f"{place}.columns", column, there) for column in rows.columns if column not in there)
+    for kind, there in GIVEN_COLUMNS.items():
+        if rows.kind == kind:
+            yield from (unknown(f"{place}.columns", name, there) for name in rows.column_names() if name not in there)
     if isinstance(rows, Idx) and rows.labels is None and "label" in rows.columns:
         yield f"{place}.labels: missing, but it is the file that `label` comes from. Name it, or write `columns: {{}}`."
     if rows.personal.mask and "text" not in column_kinds(rows).values():

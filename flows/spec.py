@@ -147,6 +147,31 @@ class Conll(Files):
     comment: str | None = None
 
 
+class Semeval(Files):
+    """Sentences with two marked stretches and their relation, in the blocks of SemEval-2010 task 8.
+
+    Gives the columns `id`, `sentence`, `relation` and `comment`.
+    """
+
+    kind: Literal["semeval"]
+    text: tuple[str, ...] = ("sentence",)
+    columns: dict[str, ColumnKind] = {"relation": "category"}
+    encoding: str = "utf-8"
+
+
+class Squad(Files):
+    """Questions with contexts and answers in SQuAD's JSON.
+
+    Gives `id`, `title`, `paragraph`, `question`, `context`, `answers` (a list; empty without an answer) and
+    `answer_start`.
+    """
+
+    kind: Literal["squad"]
+    text: tuple[str, ...] = ("question", "context")
+    columns: dict[str, ColumnKind] = {"answers": "labels", "answer_start": "number"}
+    encoding: str = "utf-8"
+
+
 class Idx(Files):
     """Pictures and labels in the two files of MNIST and its kin; gives the columns `image` and `label`."""
 
@@ -189,7 +214,7 @@ class EventLog(Records, Files):
 
 
 Data = Annotated[
-    Table | Pictures | Sql | Conll | Idx | Boxes | SavedDataset | WatchedFolder | EventLog,
+    Table | Pictures | Sql | Conll | Semeval | Squad | Idx | Boxes | SavedDataset | WatchedFolder | EventLog,
     Field(discriminator="kind"),
 ]
 
@@ -208,14 +233,20 @@ class Image(Section):
 class Text(Section):
     """A text encoder: any BERT-type model of transformers.
 
-    `form` is how it is read: as a text, or as words, each with its first token and up to `letters` of its letters.
+    `form` is how it is read: `text`; `words`, each with its first token and up to `letters` of its letters; `pair`, a
+    question and its context, two columns in this order, long contexts in windows that share `overlap` tokens;
+    `marked`, a text with two stretches marked, by tags in it or by the four number columns that `ranges` names, for
+    which `markers` are put into the text.
     """
 
     kind: Literal["text"]
     model: str
     weights: str = "hub"
-    form: Literal["text", "words"] = "text"
+    form: Literal["text", "words", "pair", "marked"] = "text"
     letters: Annotated[int, Field(ge=0, le=64)] = 0
+    overlap: Annotated[int, Field(ge=0)] | None = None
+    markers: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] = ("$", "#")
+    ranges: Annotated[tuple[str, ...], Field(max_length=4)] = ()
     max_tokens: Annotated[int, Field(ge=4, le=512)] = 128
     pooling: Literal["mean", "cls"] = "mean"
     columns: tuple[str, ...] = ()
@@ -295,7 +326,29 @@ class TokenClassification(Task):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
 
 
-AnyTask = Annotated[Classification | Regression | TokenClassification, Field(discriminator="kind")]
+class Relation(Task):
+    """Which relation two marked stretches of a text have, from a `category` column; reads a text of form `marked`."""
+
+    kind: Literal["relation"]
+    class_weights: Literal["none", "balanced"] = "none"
+    hidden: Annotated[int, Field(ge=1, le=4096)] = 384
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+
+class Span(Task):
+    """Where a context answers a question, from a `labels` column of accepted answers; reads a text of form `pair`.
+
+    An empty list means that the context has no answer. `start` is a number column: the first answer's first character
+    in the context. Without it the first place where the answer stands is taken.
+    """
+
+    kind: Literal["span"]
+    start: str | None = None
+    max_answer_tokens: Annotated[int, Field(ge=1, le=512)] = 30
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+
+AnyTask = Annotated[Classification | Regression | TokenClassification | Relation | Span, Field(discriminator="kind")]
 
 
 class Recipe(Section):

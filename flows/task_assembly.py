@@ -3,11 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from flows.scenario_checks import task_inputs
-from flows.spec import Classification, Regression, Scenario, Text, TokenClassification
+import numpy as np
+
+from flows.scenario_checks import span_columns, task_inputs
+from flows.spec import Classification, Regression, Relation, Scenario, Span, Text, TokenClassification
 from heads.decoder import Decoder, Truth
 from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
+from heads.relation_decoding import RelationDecoder
+from heads.span_decoding import SpanDecoder
+from heads.span_target import SpanTarget
 from heads.token_decoding import TokenClassificationDecoder
 from polyloom.errors import DataError
 
@@ -18,7 +23,13 @@ if TYPE_CHECKING:
     from training.task_models import TaskModel
 
 Reads = Literal["fused", "tokens", "maps", "pair"]
-READS: dict[str, Reads] = {"classification": "fused", "regression": "fused", "token_classification": "tokens"}
+READS: dict[str, Reads] = {
+    "classification": "fused",
+    "regression": "fused",
+    "token_classification": "tokens",
+    "relation": "tokens",
+    "span": "tokens",
+}
 # What makes a finished vector about as large as a normalised embedding: hashed characters have length 1.
 SCALES = {"number": 1.0, "category": 1.0, "characters": 8.0}
 
@@ -30,6 +41,26 @@ def modalities_read_whole(scenario: Scenario) -> frozenset[str]:
         for task, settings in scenario.tasks.items()
         if READS[settings.kind] in {"tokens", "maps"}
         for name in task_inputs(scenario, task)
+    )
+
+
+def target_values(scenario: Scenario, task: str, rows: Sequence[Mapping[str, object]]) -> list[object]:
+    """What a task's decoder encodes, of rows of its table: the target, and for a span also what it stands in."""
+    settings = scenario.tasks[task]
+    if not isinstance(settings, Span):
+        return [row[settings.target] for row in rows]
+    context = span_columns(scenario, task)[1]
+    return [span_target(row, settings, context=context) for row in rows]
+
+
+def span_target(row: Mapping[str, object], settings: Span, *, context: str) -> SpanTarget:
+    """A row's accepted answers in its context."""
+    start = row[settings.start] if settings.start else None
+    answers = row[settings.target]
+    return SpanTarget(
+        context=str(row[context] or ""),
+        answers=[str(answer) for answer in answers] if isinstance(answers, list) else [],
+        start=None if start is None else int(float(str(start))),
     )
 
 
@@ -46,11 +77,36 @@ def build_decoder(scenario: Scenario, task: str, *, column_kind: str, training: 
         return decoder
     if isinstance(settings, TokenClassification):
         return token_decoder(task, settings, training=training)
-    return classification_decoder(task, settings, column_kind=column_kind, training=training)
+    if isinstance(settings, Span):
+        return span_decoder(task, settings, training=training)
+    classes = classification_decoder(task, settings, column_kind=column_kind, training=training)
+    return relation_decoder(scenario, task, classes) if isinstance(settings, Relation) else classes
+
+
+def span_decoder(task: str, settings: Span, *, training: Sequence[object]) -> SpanDecoder:
+    """A span's decoder. Raises DataError where no answer of the training rows stands in its context."""
+    decoder = SpanDecoder(max_answer_tokens=settings.max_answer_tokens)
+    if not (decoder.encode(training)["end"] > 0).any():
+        raise DataError(
+            f"tasks.{task}.target: no answer in {settings.target!r} stands word for word in its context in the "
+            "training rows; there is nothing to learn. Look at both columns."
+        )
+    return decoder
+
+
+def relation_decoder(scenario: Scenario, task: str, classes: ClassificationDecoder) -> RelationDecoder:
+    """A relation's decoder. Raises DataError where the gate asks for directions that no label has."""
+    decoder = RelationDecoder(classes)
+    if scenario.gate.metric == f"{task}.directed_macro_f1" and not decoder.directed:
+        raise DataError(
+            f"gate.metric: no label of {scenario.tasks[task].target!r} has a direction, as `Cause(e1,e2)` has; the "
+            f"labels are {', '.join(classes.labels[:5])}. Use {task}.macro_f1."
+        )
+    return decoder
 
 
 def classification_decoder(
-    task: str, settings: Classification, *, column_kind: str, training: Sequence[object]
+    task: str, settings: Classification | Relation, *, column_kind: str, training: Sequence[object]
 ) -> ClassificationDecoder:
     """A classifier's labels and kind of problem."""
     from heads.classification import problem_of
@@ -102,11 +158,17 @@ def build_head(scenario: Scenario, task: str, *, decoder: Decoder, dim: int, tra
         from heads.regression import RegressionHead
 
         return RegressionHead(dim=dim, loss=settings.loss)
+    smoothing = scenario.recipe.label_smoothing
     if isinstance(settings, TokenClassification) and isinstance(decoder, TokenClassificationDecoder):
         return token_head(scenario, task, settings, tags=len(decoder.tags), dim=dim)
     if isinstance(settings, Classification) and isinstance(decoder, ClassificationDecoder):
-        smoothing = scenario.recipe.label_smoothing
         return classification_head(settings, decoder, dim=dim, training=training, label_smoothing=smoothing)
+    if isinstance(settings, Relation) and isinstance(decoder, RelationDecoder):
+        return relation_head(settings, decoder.classes, dim=dim, training=training, label_smoothing=smoothing)
+    if isinstance(settings, Span) and isinstance(decoder, SpanDecoder):
+        from heads.span import SpanHead
+
+        return SpanHead(dim=dim, dropout=settings.dropout)
     raise TypeError(f"a task of kind {settings.kind!r} has no use for a decoder of kind {decoder.kind!r}")
 
 
@@ -119,15 +181,42 @@ def classification_head(
     label_smoothing: float,
 ) -> "nn.Module":
     """A head over classes, which the training rows may weigh."""
-    from heads.classification import ClassificationHead, balanced_weights
+    from heads.classification import ClassificationHead
 
-    labels, problem = len(decoder.labels), decoder.problem
-    weights = None
-    if settings.class_weights == "balanced" and training is not None:
-        weights = balanced_weights(training["labels"], labels=labels, problem=problem)
     return ClassificationHead(
-        dim=dim, labels=labels, problem=problem, class_weights=weights, label_smoothing=label_smoothing
+        dim=dim,
+        labels=len(decoder.labels),
+        problem=decoder.problem,
+        class_weights=class_weights(settings, decoder, training),
+        label_smoothing=label_smoothing,
     )
+
+
+def relation_head(
+    settings: Relation, classes: ClassificationDecoder, *, dim: int, training: Truth | None, label_smoothing: float
+) -> "nn.Module":
+    """A head over two marked stretches, whose classes the training rows may weigh."""
+    from heads.relation import RelationHead
+
+    return RelationHead(
+        dim=dim,
+        labels=len(classes.labels),
+        hidden=settings.hidden,
+        dropout=settings.dropout,
+        class_weights=class_weights(settings, classes, training),
+        label_smoothing=label_smoothing,
+    )
+
+
+def class_weights(
+    settings: Classification | Relation, decoder: ClassificationDecoder, training: Truth | None
+) -> np.ndarray | None:
+    """The labels' weights in the loss, or None where each row counts alike."""
+    from heads.classification import balanced_weights
+
+    if settings.class_weights != "balanced" or training is None:
+        return None
+    return balanced_weights(training["labels"], labels=len(decoder.labels), problem=decoder.problem)
 
 
 def token_head(scenario: Scenario, task: str, settings: TokenClassification, *, tags: int, dim: int) -> "nn.Module":

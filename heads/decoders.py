@@ -6,6 +6,8 @@ from typing import Any
 from heads.decoder import Decoder
 from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
+from heads.relation_decoding import RelationDecoder
+from heads.span_decoding import SpanDecoder
 from heads.token_decoding import TokenClassificationDecoder
 from polyloom.errors import IntegrityError
 
@@ -13,6 +15,8 @@ KINDS: dict[str, type[Any]] = {
     "classification": ClassificationDecoder,
     "regression": RegressionDecoder,
     "token_classification": TokenClassificationDecoder,
+    "relation": RelationDecoder,
+    "span": SpanDecoder,
 }
 
 

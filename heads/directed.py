@@ -1,50 +1,53 @@
 """Macro F1 over relations that have a direction, as the scorer of SemEval-2010 task 8 counts it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 DIRECTED = re.compile(r"(.+)\((e1,e2|e2,e1)\)")
-UNKNOWN = -1
+UNDIRECTED = -1
+LABEL, RELATION = 0, 1
 
 
-class DirectedMacroF1:
-    """Mean F1 over the relations that occur in the truth, for labels of the form `Name(e1,e2)`.
+def directed_macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean F1, 0..1, over the relations that occur in the truth; 0 where none occurs.
 
-    A prediction is right when name and direction are; one with the right name and the wrong direction is a false
-    positive and a false negative of that name. Labels without a direction (`Other`) are no relation: they only count
-    as what was missed or wrongly found. Hendrickx et al., "SemEval-2010 Task 8" (2010), the official score of
-    `semeval2010_task8_scorer-v1.2.pl`. Truth and predictions are numbers of `labels` [rows]; a number that is none
-    (below 0, or past the last) is a label without a direction.
+    Both are [rows, 2], as `with_relations` gives them. A prediction is right when the label is; one of the right
+    relation in the wrong direction is a false positive and a false negative of that relation. Labels without a
+    direction (`Other`) are no relation: they only count as what was missed or wrongly found. Hendrickx et al.,
+    "SemEval-2010 Task 8" (2010), the official score of `semeval2010_task8_scorer-v1.2.pl`.
     """
-
-    def __init__(self, labels: Sequence[str]) -> None:
-        names = [directed_name(label) for label in labels]
-        self.names = tuple(sorted({name for name in names if name is not None}))
-        self._name_of = np.array([UNKNOWN if name is None else self.names.index(name) for name in names], dtype=int)
-
-    def __call__(self, truth: np.ndarray, predicted: np.ndarray) -> float:
-        """The score, 0..1; 0 where no relation occurs in the truth."""
-        true_names, predicted_names = self._named(truth), self._named(predicted)
-        hits = self._count(true_names[truth == predicted])
-        true_count, predicted_count = self._count(true_names), self._count(predicted_names)
-        present = true_count > 0
-        scores = 2.0 * hits[present] / (true_count + predicted_count)[present]
-        return float(scores.mean()) if scores.size else 0.0
-
-    def _named(self, numbers: np.ndarray) -> np.ndarray:
-        inside = (numbers >= 0) & (numbers < len(self._name_of))
-        return np.where(inside, self._name_of[np.where(inside, numbers, 0)], UNKNOWN)
-
-    def _count(self, names: np.ndarray) -> np.ndarray:
-        return np.bincount(names[names >= 0], minlength=len(self.names))
+    right = truth[:, LABEL] == predicted[:, LABEL]
+    count = int(max(truth[:, RELATION].max(initial=-1), predicted[:, RELATION].max(initial=-1))) + 1
+    hits, true, found = (
+        np.bincount(relations[relations >= 0], minlength=count)
+        for relations in (truth[right, RELATION], truth[:, RELATION], predicted[:, RELATION])
+    )
+    present = true > 0
+    scores = 2.0 * hits[present] / (true + found)[present]
+    return float(scores.mean()) if scores.size else 0.0
 
 
-def directed_macro_f1(labels: Sequence[str]) -> Callable[[np.ndarray, np.ndarray], float] | None:
-    """The scorer for these labels, or None where none of them has a direction."""
-    scorer = DirectedMacroF1(labels)
-    return scorer if scorer.names else None
+def relation_numbers(labels: Sequence[str], *, known: Sequence[str]) -> np.ndarray:
+    """The number of each label's relation, int64 [labels]: its place among those that `known` labels have, sorted.
+
+    -1 for a label without a direction, or of another relation; a direction that is not known makes no difference.
+    """
+    names = sorted({name for name in map(directed_name, known) if name is not None})
+    found = [
+        UNDIRECTED if name is None or name not in names else names.index(name) for name in map(directed_name, labels)
+    ]
+    return np.array(found, dtype=np.int64)
+
+
+def with_relations(numbers: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """Numbers of labels [rows] with each one's relation beside, [rows, 2]; what is no label's number has none."""
+    relations = relation_numbers(labels, known=labels)
+    inside = (numbers >= 0) & (numbers < len(labels))
+    found = np.full(len(numbers), UNDIRECTED, dtype=np.int64)
+    found[inside] = relations[numbers[inside]]
+    return np.stack([numbers.astype(np.int64), found], axis=1)
 
 
 def directed_name(label: str) -> str | None:

@@ -39,9 +39,9 @@ class RelationHead(nn.Module):
         self.register_buffer("class_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
 
     def forward(self, tokens: Tensor, side: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits; `side` has `places` [batch, 4], the markers before and after each stretch."""
+        """Logits; `side` has `markers` [batch, 4], the places of the tokens before and after each stretch."""
         parts = [tokens[:, 0]]
-        for start, end in stretches(side["places"]):
+        for start, end in stretches(side["markers"]):
             parts += [token_at(tokens, start), mean_between(tokens, start, end)]
         return {"logits": self.layers(torch.cat(parts, dim=1))}
 
@@ -57,8 +57,9 @@ class RelationHead(nn.Module):
 
 
 def stretches(places: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Start and end markers [batch] of the two stretches."""
-    return [(places[:, 0], places[:, 1]), (places[:, 2], places[:, 3])]
+    """Start and end markers [batch] of the two stretches; a row without a text, whose places are -1, has its zeros."""
+    start, end, other_start, other_end = places.clamp(min=0).unbind(1)
+    return [(start, end), (other_start, other_end)]
 
 
 def token_at(tokens: Tensor, place: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def row_candidates(start: np.ndarray, end: np.ndarray, offsets: np.ndarray, *, m
         scores=scores[best],
         starts=first[starts[best // max_answer_tokens]],
         ends=after[inside.ravel()[best]],
-        none=float((start + end)[marks].max(initial=-np.inf)),
+        none=float((start + end)[marks].max()) if marks.any() else 0.0,
     )
 
 

@@ -8,14 +8,32 @@ import numpy as np
 from scipy.special import logsumexp
 
 from heads.answer_text import exact_match, word_f1
-from heads.decoder import Answer, Outputs, Part, Scorer, Truth
+from heads.answers import Answer, Part
+from heads.decoder import Outputs, Scorer, Truth
 from heads.metrics import expected_calibration_error
 from heads.packed_text import pack_lists, pack_texts, unpack_lists, unpack_texts
 from heads.span_calibration import best_margin, fit_temperature, lead
 from heads.span_candidates import Candidates, candidates
-from heads.span_target import UNKNOWN, SpanTarget, stretch
+from heads.span_target import NOTHING_KNOWN, UNPLACED, SpanTarget, stretch
 
 EXACT, F1 = 0, 1
+
+
+def mean(values: np.ndarray) -> float:
+    """The mean; 0 of nothing."""
+    return float(values.mean()) if values.size else 0.0
+
+
+def mean_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean F1 of the words, 0..1."""
+    del truth
+    return mean(predicted[:, F1])
+
+
+def mean_exact_match(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of rows whose words are an accepted answer's."""
+    del truth
+    return mean(predicted[:, EXACT])
 
 
 @dataclass(frozen=True)
@@ -27,20 +45,22 @@ class SpanDecoder:
     before they become probabilities over the spans and "no answer".
     """
 
+    kind: ClassVar[str] = "span"
+    scorers: ClassVar[Mapping[str, Scorer]] = {"f1": mean_f1, "exact_match": mean_exact_match}
+
     max_answer_tokens: int = 30
     temperature: float = 1.0
     none_margin: float | None = 0.0
-
-    kind: ClassVar[str] = "span"
 
     def encode(self, values: Sequence[object]) -> dict[str, np.ndarray]:
         """`SpanTarget`s as arrays: `start` and `end` [rows] in characters, `context` and `answers` as packed texts.
 
         Start and end are 0 without an answer, -1 where the answer does not stand in the context; such a row teaches
-        nothing, but is scored by its words.
+        nothing, but is scored by its words. A row of which nothing is known (None) is one of these.
         """
-        targets = [SpanTarget(*value) for value in values]  # type: ignore[misc]  # a tuple, or a list from JSON
-        spans = np.array([stretch(target) for target in targets], dtype=np.int64).reshape(-1, 2)
+        targets = [NOTHING_KNOWN if value is None else SpanTarget(*value) for value in values]  # type: ignore[misc]
+        found = [UNPLACED if target is NOTHING_KNOWN else stretch(target) for target in targets]
+        spans = np.array(found, dtype=np.int64).reshape(-1, 2)
         return {
             "start": spans[:, 0],
             "end": spans[:, 1],
@@ -78,10 +98,9 @@ class SpanDecoder:
         predicted = np.array(scores, dtype=np.float64).reshape(-1, 2)
         return np.ones_like(predicted), predicted
 
-    @property
-    def scorers(self) -> Mapping[str, Scorer]:
-        """Metrics over `comparable`."""
-        return {"f1": mean_f1, "exact_match": mean_exact_match}
+    def translated(self, predicted: np.ndarray, *, given_by: Self) -> np.ndarray:  # noqa: ARG002
+        """Scores of rows are the same in every decoder."""
+        return predicted
 
     def measure(self, outputs: Outputs, truth: Truth) -> dict[str, float]:
         """SQuAD's figures, apart for rows with and without an answer where there are both, and calibration."""
@@ -92,17 +111,17 @@ class SpanDecoder:
             figures["answerable_f1"] = mean(predicted[answered, F1])
             figures["answerable_exact_match"] = mean(predicted[answered, EXACT])
             figures["unanswerable_accuracy"] = mean(predicted[~answered, EXACT])
-        right = predicted[:, EXACT]
         for name, decoder in (("ece", self), ("ece_uncalibrated", replace(self, temperature=1.0))):
-            figures[name] = expected_calibration_error(decoder.confidence(outputs, truth), right)
-        misplaced = float((answered & (truth["start"] == UNKNOWN)).sum())
+            figures[name] = expected_calibration_error(*decoder.certainty(outputs, truth))
+        misplaced = float((answered & (truth["start"] < 0)).sum())
         return {**figures, "temperature": self.temperature, "answers_not_in_context": misplaced}
 
-    def confidence(self, outputs: Outputs, truth: Truth) -> np.ndarray:
-        """The probability of the answer that is given, [rows], in 0..1."""
+    def certainty(self, outputs: Outputs, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+        """The probability of each answer [rows], in 0..1, and whether its words are an accepted answer's."""
         found = candidates(outputs, max_answer_tokens=self.max_answer_tokens)
         rows = zip(found, unpack_texts(truth["context"]), strict=True)
-        return np.array([self._by_text(each, context)[self._text(each, context)] for each, context in rows])
+        sure = [self._by_text(each, context)[self._text(each, context)] for each, context in rows]
+        return np.array(sure, dtype=np.float64), self.comparable(outputs, truth)[1][:, EXACT]
 
     def to_json(self) -> dict[str, object]:
         """A JSON value that `from_json` reads."""
@@ -152,20 +171,3 @@ class SpanDecoder:
 def best_text(found: Candidates, context: str) -> str:
     """The best span's text; empty where there is no span."""
     return context[found.starts[0] : found.ends[0]] if len(found.scores) else ""
-
-
-def mean(values: np.ndarray) -> float:
-    """The mean; 0 of nothing."""
-    return float(values.mean()) if values.size else 0.0
-
-
-def mean_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean F1 of the words, 0..1."""
-    del truth
-    return mean(predicted[:, F1])
-
-
-def mean_exact_match(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of rows whose words are an accepted answer's."""
-    del truth
-    return mean(predicted[:, EXACT])

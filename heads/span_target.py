@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-UNKNOWN = -1
+UNPLACED = (-1, -1)
 
 
 class SpanTarget(NamedTuple):
@@ -14,6 +14,9 @@ class SpanTarget(NamedTuple):
     start: int | None = None
 
 
+NOTHING_KNOWN = SpanTarget(context="", answers=())
+
+
 def stretch(target: SpanTarget) -> tuple[int, int]:
     """The first answer's characters in the context: those given, or the nearest place where its words stand."""
     if not target.answers:
@@ -21,7 +24,7 @@ def stretch(target: SpanTarget) -> tuple[int, int]:
     answer, near = target.answers[0], target.start or 0
     found = places_of(answer, target.context)
     if not found:
-        return UNKNOWN, UNKNOWN
+        return UNPLACED
     start = min(found, key=lambda place: abs(place - near))
     return start, start + len(answer)
 

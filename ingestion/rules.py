@@ -1,5 +1,6 @@
 """What a scenario declares about the values of a table, checked on whole columns of typed values."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ class ColumnRule:
     whole value; it is read by RE2, whose time grows only with the length of the text: it knows no backreferences and
     no look-around. In a column of several labels, `pattern` and `allowed` hold for each label. `unique` and
     `references`, the table whose key the value must be, concern more than one row: they are checked where all parts
-    of a table come together.
+    of a table come together. `tags` are pairs of words of which each stands once in the text, with something between.
     """
 
     minimum: float | None = None
@@ -30,6 +31,7 @@ class ColumnRule:
     allowed: tuple[str | float, ...] | None = None
     unique: bool = False
     references: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a pattern that cannot be read."""
@@ -111,6 +113,23 @@ def _tests(rule: ColumnRule, kind: pa.DataType) -> Iterator[Test]:
             lambda column: pc.invert(pc.match_substring_regex(column, _anchored(pattern))),
             lambda value: f"{value} does not match the pattern {pattern!r}.",
         )
+    if rule.tags:
+        told = " and ".join(f"{first}…{last}" for first, last in rule.tags)
+        yield (
+            "bad_pattern",
+            lambda column: pc.invert(_tagged(column, rule.tags)),
+            lambda value: f"{value} does not mark {told} once each, with something between.",
+        )
+
+
+def _tagged(column: pa.Array, tags: tuple[tuple[str, str], ...]) -> pa.Array:
+    """Which texts have each tag once, and something between the two of a pair."""
+    right = pc.is_valid(column)
+    for first, last in tags:
+        once = pc.and_(pc.equal(pc.count_substring(column, first), 1), pc.equal(pc.count_substring(column, last), 1))
+        between = pc.match_substring_regex(column, f"(?s){re.escape(first)}.*\\S.*{re.escape(last)}")
+        right = pc.and_(right, pc.and_(once, between))
+    return pc.or_(right, pc.is_null(column))
 
 
 def _disordered(earlier: str, later: str, table: pa.Table) -> Iterator[tuple[int, Refusal]]:

@@ -89,7 +89,7 @@ class Runtime:
             raise RequestError("Nothing was asked: give a text of at least one character, a picture, or both.")
         row: dict[str, object] = {}
         if text and text.strip():
-            row.update(self._columns({"text", "words", "characters"}, text, what="text"))
+            row.update(self._columns({"text", "words", "marked", "characters"}, text, what="text"))
         if image is not None:
             row.update(self._columns({"image"}, image, what="a picture"))
         return row
@@ -211,7 +211,10 @@ class Runtime:
         }
         if not columns:
             known = sorted({given.kind for given in self.preparations.values()})
-            raise RequestError(f"{self.name!r} does not read {what}; its modalities are of the kinds {known}.")
+            raise RequestError(
+                f"{self.name!r} does not read {what}; its modalities are of the kinds {known}. "
+                f"Give a row with its columns instead: `polyloom predict {self.name} --input rows.jsonl`."
+            )
         return dict.fromkeys(columns, value)
 
     def _readable(self, name: str, value: object) -> float:

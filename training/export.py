@@ -27,6 +27,7 @@ SECOND_AXES = {
     "tokens": "tokens",
     "places": "places",
     "characters": "places",
+    "offsets": "tokens",
 }
 
 

@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from modalities.preparation.marked import MarkedPreparation
+from modalities.preparation.pair import PairPreparation
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.preparation.text import TextPreparation
@@ -25,10 +27,13 @@ class LiveSource(Protocol):
         """Cost of each row, int64 [rows], where rows differ; batches of like cost waste less."""
 
 
-class TextSource:
-    """Texts, or lists of words, for a text encoder."""
+AnyText = TextPreparation | WordPreparation | PairPreparation | MarkedPreparation
 
-    def __init__(self, *, preparation: TextPreparation | WordPreparation, values: Sequence[object | None]) -> None:
+
+class TextSource:
+    """Texts, lists of words, pairs or marked texts for a text encoder."""
+
+    def __init__(self, *, preparation: AnyText, values: Sequence[object | None]) -> None:
         self._preparation = preparation
         self._values = values
 
@@ -99,7 +104,7 @@ def live_source(
     *, preparation: Preparation, values: Sequence[object | None], augmentation: Augmentation = "none"
 ) -> LiveSource:
     """The source for a modality whose encoder is trained. Raises TypeError for one that has no encoder."""
-    if isinstance(preparation, TextPreparation | WordPreparation):
+    if isinstance(preparation, AnyText):
         return TextSource(preparation=preparation, values=values)
     if isinstance(preparation, PicturePreparation):
         return PictureSource(preparation=preparation, values=values, augmentation=augmentation)

@@ -58,8 +58,12 @@ def graph_facts(job: Job, name: str) -> dict[str, Any]:
     )
     pooling = modality.pooling if isinstance(modality, Text) else None
     facts = {"kind": modality.kind, "model": modality.model, "weights": weights, "pooling": pooling}
+    if not isinstance(modality, Text):
+        return facts
+    # Pairs are read in windows of a length that is fixed in the graph.
+    window = {"window": modality.max_tokens} if modality.form == "pair" else {}
     # Graphs of before gave the pooled embedding alone.
-    return {**facts, "outputs": "all"} if isinstance(modality, Text) else facts
+    return {**facts, "outputs": "all", **window}
 
 
 def graph_folder(job: Job, name: str) -> Path:

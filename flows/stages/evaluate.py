@@ -14,6 +14,8 @@ from heads.decoding import ClassificationDecoder
 from heads.metrics import expected_calibration_error
 from heads.number_decoding import RegressionDecoder
 from heads.onnx import OnnxHead
+from heads.relation_decoding import RelationDecoder
+from heads.span_decoding import SpanDecoder
 from heads.token_decoding import TokenClassificationDecoder
 from modalities.encoders.onnx import open_session
 from polyloom.durable import publish_folder, write_json
@@ -89,7 +91,11 @@ def rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
 
 def draw(folder: Path, task: str, outputs: Outputs, truth: Truth, *, decoder: Decoder, scenario: str) -> None:
     """The task's pictures, where its kind has any."""
-    if isinstance(decoder, ClassificationDecoder):
+    if isinstance(decoder, RelationDecoder):
+        draw(folder, task, outputs, truth, decoder=decoder.classes, scenario=scenario)
+    elif isinstance(decoder, SpanDecoder):
+        draw_reliability(folder, task, *decoder.certainty(outputs, truth), title=f"{scenario}: {task}")
+    elif isinstance(decoder, ClassificationDecoder):
         draw_classification(folder, task, outputs, truth, decoder=decoder, title=f"{scenario}: {task}")
     elif isinstance(decoder, RegressionDecoder):
         from flows.number_pictures import predicted_against_true
@@ -107,13 +113,9 @@ def draw_classification(
     folder: Path, task: str, outputs: Outputs, truth: Truth, *, decoder: ClassificationDecoder, title: str
 ) -> None:
     """The task's confusion matrix (not for multilabel) and its reliability diagram."""
-    from flows.pictures import confusion_matrix, reliability_diagram
+    from flows.pictures import confusion_matrix
 
-    confidence, right = decoder.certainty(outputs, truth)
-    error = expected_calibration_error(confidence, right)
-    reliability_diagram(
-        folder / f"{task}_reliability.png", probabilities=confidence, correct=right, ece=error, title=title
-    )
+    draw_reliability(folder, task, *decoder.certainty(outputs, truth), title=title)
     labels, predicted = decoder.comparable(outputs, truth)
     known = labels >= 0
     if decoder.problem != "multilabel" and known.any():
@@ -124,6 +126,16 @@ def draw_classification(
             labels=decoder.labels,
             title=title,
         )
+
+
+def draw_reliability(folder: Path, task: str, confidence: np.ndarray, right: np.ndarray, *, title: str) -> None:
+    """How often answers of a given probability are right."""
+    from flows.pictures import reliability_diagram
+
+    error = expected_calibration_error(confidence, right)
+    reliability_diagram(
+        folder / f"{task}_reliability.png", probabilities=confidence, correct=right, ece=error, title=title
+    )
 
 
 def draw_history(job: Job, folder: Any) -> None:

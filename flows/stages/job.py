@@ -11,6 +11,7 @@ import numpy as np
 from flows.scenario_checks import table_of, task_tables
 from flows.scenario_file import load_scenario
 from flows.spec import Scenario
+from flows.task_assembly import target_values
 from ingestion.blobs import blob_path
 from ingestion.snapshots import Snapshot, open_snapshot
 from modalities.preparation.loading import load_preparation
@@ -103,12 +104,14 @@ class Job:
         return np.asarray(found[self.sets[found] == self.set_of(task)])
 
     def targets(self, task: str) -> list[object]:
-        """The target of every task row; None for the rows of other tables."""
-        column = self.scenario.tasks[task].target
-        if self.sets is None:
-            return [row[column] for row in self.task_rows]
-        own = self.sets == self.set_of(task)
-        return [row[column] if known else None for row, known in zip(self.task_rows, own, strict=True)]
+        """What a task is to say of every task row; None for the rows of other tables."""
+        values: list[object] = [None] * len(self.task_rows)
+        own = range(len(values)) if self.sets is None else np.flatnonzero(self.sets == self.set_of(task)).tolist()
+        for row, value in zip(
+            own, target_values(self.scenario, task, [self.task_rows[row] for row in own]), strict=True
+        ):
+            values[row] = value
+        return values
 
     @functools.cached_property
     def preparations(self) -> dict[str, Preparation]:

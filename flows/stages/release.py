@@ -9,6 +9,7 @@ import numpy as np
 
 from flows.stages.encoders import embed_values
 from flows.stages.job import Job, modality_values
+from flows.task_assembly import target_values
 from heads.decoder import Decoder
 from polyloom.errors import IntegrityError, RegistryError, RequestError
 from polyloom.home import home
@@ -91,7 +92,7 @@ def pass_gate(job: Job, bundle: Path, champion: Registered | None, *, progress: 
     gate = job.scenario.gate
     task, _, metric = gate.metric.partition(".")
     rows = [job.task_rows[number] for number in job.split("test", task=task)]
-    values = [row[job.scenario.tasks[task].target] for row in rows]
+    values = target_values(job.scenario, task, rows)
     runtime = Runtime.open(bundle)
     decoder = runtime.heads[task].decoder
     truth, challenger = scored(runtime, task, rows, values, progress=progress)

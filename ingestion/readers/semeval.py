@@ -83,6 +83,6 @@ class SemevalReader:
             return None
         return Refusal(
             "ragged_row",
-            f"the block that starts on line {first} has {len(lines)} lines or more, but it is a sentence, a relation and "
-            "a comment. Is the blank line after it missing?",
+            f"the block that starts on line {first} has {len(lines)} lines or more: a sentence, a relation, a comment "
+            "and what else? Is the blank line after it missing?",
         )

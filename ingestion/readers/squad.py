@@ -12,15 +12,16 @@ from ingestion.readers.reader import RawRow, refused_row
 from ingestion.refusals import Refusal, shown
 from polyloom.errors import DataError
 
-COLUMNS = ("id", "title", "question", "context", "answers", "answer_start")
+COLUMNS = ("id", "title", "paragraph", "question", "context", "answers", "answer_start")
 ARRAY = "data"
 
 
 class SquadReader:
     """The questions of one file of SQuAD 1.1 or 2.0, XQuAD, CMRC 2018 or another that is laid out alike.
 
-    Columns: `id`, `title` (the article's), `question`, `context`, `answers` (the accepted texts; none where the
-    question is marked impossible) and `answer_start` (the first answer's character in the context, None without one).
+    Columns: `id`, `title` (the article's), `paragraph` (its article's number and its own, such as `3.1`), `question`,
+    `context`, `answers` (the accepted texts; none where the question is marked impossible) and `answer_start` (the
+    first answer's character in the context, None without one).
     Rajpurkar et al., "SQuAD" (2016) and "Know What You Don't Know" (2018). A row's number is its place in the file.
     """
 
@@ -31,7 +32,7 @@ class SquadReader:
             raise DataError(f"{path.name} is empty. Put a JSON object with the array {ARRAY!r} of articles there.")
 
     def header(self) -> frozenset[str]:
-        """The six columns."""
+        """The seven columns."""
         return frozenset(COLUMNS)
 
     def rows(self) -> Iterator[RawRow]:
@@ -43,7 +44,7 @@ class SquadReader:
             )
         with opened_json(self._path, codec=self._codec) as stream:
             articles = map(without_decimals, ijson.items(stream, f"{ARRAY}.item"))
-            questions = (found for article in articles for found in article_questions(article))
+            questions = (found for place, article in enumerate(articles, 1) for found in questions_of(article, place))
             for number, found in enumerate(questions, start=1):
                 yield self._row(number, found)
 
@@ -61,16 +62,17 @@ class Refused:
         self.content = str(content)
 
 
-def article_questions(article: Any) -> Iterator[dict[str, object] | Refused]:
-    """The questions of one article, over all its paragraphs."""
+def questions_of(article: Any, place: int) -> Iterator[dict[str, object] | Refused]:
+    """The questions of the article at a place, over all its paragraphs."""
     if not isinstance(article, dict) or not isinstance(article.get("paragraphs"), list):
         yield Refused(f"{shown(article)} is not an article: it has no list 'paragraphs'.", article)
         return
-    for paragraph in article["paragraphs"]:
+    for number, paragraph in enumerate(article["paragraphs"], start=1):
         if not isinstance(paragraph, dict) or not isinstance(paragraph.get("qas"), list):
             yield Refused(f"{shown(paragraph)} is not a paragraph: it has no list 'qas'.", paragraph)
             continue
-        given = {"title": article.get("title"), "context": paragraph.get("context")}
+        names = {"title": article.get("title"), "paragraph": f"{place}.{number}"}
+        given = {**names, "context": paragraph.get("context")}
         yield from (question_row(question, given) for question in paragraph["qas"])
 
 
@@ -83,9 +85,8 @@ def question_row(question: Any, given: dict[str, object]) -> dict[str, object] |
         return Refused(f"{shown(question)} has no list 'answers' of objects with a 'text'.", question)
     return {
         "id": question.get("id"),
-        "title": given["title"],
+        **given,
         "question": question["question"],
-        "context": given["context"],
         "answers": [one["text"] for one in answers],
         "answer_start": answers[0].get("answer_start") if answers else None,
     }

@@ -5,37 +5,68 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from modalities.encoders.embeddings import Embeddings
 from modalities.text_models import model_folder
 from modalities.weights import mismatch
-from polyloom.errors import WeightsError
+from polyloom.errors import RequestError, WeightsError
 
 Pooling = Literal["mean", "cls"]
 
 
 class TextEncoder(nn.Module):
-    """Token ids and mask [batch, tokens] to embeddings; `mean` averages over the real tokens, `cls` takes the first."""
+    """Token ids and mask [batch, tokens] to embeddings; `mean` averages over the real tokens, `cls` takes the first.
 
-    reads = ("input_ids", "attention_mask")
+    With a `window`, the texts are pairs with `token_type_ids`, and what is longer than `window` tokens is several
+    windows side by side, as `PairPreparation` gives them: each is read alone, as if it were a row of its own.
+    """
 
-    def __init__(self, *, backbone: nn.Module, dim: int, pooling: Pooling) -> None:
+    def __init__(self, *, backbone: nn.Module, dim: int, pooling: Pooling, window: int | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.dim = dim
         self.pooling = pooling
+        self.window = window
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Embeddings:
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The preparation's arrays that it takes."""
+        return ("input_ids", "attention_mask", *(("token_type_ids",) if self.window else ()))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Embeddings:
         """Embeddings of a batch."""
-        tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.window is None or token_type_ids is None:
+            tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        else:
+            tokens = self._windows(input_ids, attention_mask, token_type_ids, window=self.window)
         if self.pooling == "cls":
             return Embeddings(pooled=tokens[:, 0], tokens=tokens)
         real = attention_mask.unsqueeze(-1).to(tokens.dtype)
         return Embeddings(pooled=(tokens * real).sum(1) / real.sum(1).clamp(min=1.0), tokens=tokens)
 
+    def _windows(self, ids: Tensor, mask: Tensor, types: Tensor, *, window: int) -> Tensor:
+        """Tokens [batch, tokens, dim], each window of a row read alone."""
+        rows, length = ids.shape
+        width = torch.sym_min(length, window)
+        padding = (width - length % width) % width
+        folded_ids, folded_mask, folded_types = (
+            functional.pad(array, (0, padding)).reshape(-1, width) for array in (ids, mask, types)
+        )
+        # A window that is all padding sees its first token: a softmax over nothing is no number.
+        empty = (folded_mask.sum(1, keepdim=True) == 0).to(folded_mask.dtype)
+        seen = torch.cat([torch.maximum(folded_mask[:, :1], empty), folded_mask[:, 1:]], dim=1)
+        tokens: Tensor = self.backbone(
+            input_ids=folded_ids, attention_mask=seen, token_type_ids=folded_types
+        ).last_hidden_state
+        return tokens.reshape(rows, length + padding, -1)[:, :length]
 
-def build_text_encoder(*, model: str, weights: str, pooling: Pooling) -> TextEncoder:
-    """An encoder with its weights loaded. Raises WeightsError when they cannot be had."""
+
+def build_text_encoder(*, model: str, weights: str, pooling: Pooling, window: int | None = None) -> TextEncoder:
+    """An encoder with its weights loaded, for texts or, with a `window` of so many tokens, for pairs.
+
+    Raises WeightsError when the weights cannot be had, RequestError when the model cannot tell a pair's texts apart.
+    """
     from transformers import AutoConfig, AutoModel
 
     folder = model_folder(model=model, weights=weights)
@@ -44,7 +75,9 @@ def build_text_encoder(*, model: str, weights: str, pooling: Pooling) -> TextEnc
         backbone: nn.Module = AutoModel.from_config(configuration)  # type: ignore[no-untyped-call]
     else:
         backbone = loaded_backbone(folder, model=model)
-    return TextEncoder(backbone=backbone, dim=int(configuration.hidden_size), pooling=pooling)
+    if window is not None and getattr(configuration, "type_vocab_size", 0) < 2:
+        raise RequestError(f"{model!r} knows no token types, by which a pair's two texts are told apart. Take a BERT.")
+    return TextEncoder(backbone=backbone, dim=int(configuration.hidden_size), pooling=pooling, window=window)
 
 
 def loaded_backbone(folder: Path, *, model: str) -> nn.Module:

@@ -16,15 +16,15 @@ PLACES = 4
 
 
 class MarkedPreparation:
-    """`input_ids` and `attention_mask` [batch, tokens] and `places` [batch, 4], all int64.
+    """`input_ids` and `attention_mask` [batch, tokens] and `markers` [batch, 4], all int64.
 
     A value is a text with `<e1>…</e1>` and `<e2>…</e2>` in it; the tags become tokens that the vocabulary has, one kind
     for each stretch: `the $ lid $ of a # jar #` (Wu & He, "Enriching Pre-trained Language Model with Entity Information
-    for Relation Classification", 2019). `places` are the positions of the tokens before and after the first stretch,
+    for Relation Classification", 2019). `markers` are the positions of the tokens before and after the first stretch,
     then of those around the second. Of a text longer than `max_tokens` those tokens stay that are nearest to a marker.
 
-    `ranges` names four number columns, the first character and the one after the last of each stretch, where the text
-    column itself has no tags.
+    `ranges` names four number columns, the first character and the one after the last of each stretch; where they
+    are missing, the text has the tags itself.
     """
 
     kind = "marked"
@@ -51,14 +51,17 @@ class MarkedPreparation:
         self._check()
 
     def value(self, row: Mapping[str, object]) -> str | None:
-        """The row's text with its tags; None where it is missing or blank, or a range is missing."""
+        """The row's text with its tags; None where it is missing or blank.
+
+        Raises RequestError for ranges that are not in the text.
+        """
         text = row.get(self.columns[0])
         if text is None or not str(text).strip():
             return None
-        if not self.ranges:
-            return str(text)
         ends = [row.get(name) for name in self.ranges]
-        return None if None in ends else with_tags(str(text), [int(str(end).removesuffix(".0")) for end in ends])
+        if None in ends or not ends:
+            return str(text)
+        return with_tags(str(text), [int(str(end).removesuffix(".0")) for end in ends])
 
     def __call__(self, values: Sequence[object]) -> Arrays:
         """Ids, mask and places of a batch. Raises RequestError for a text without both stretches."""
@@ -67,12 +70,12 @@ class MarkedPreparation:
         arrays = {
             "input_ids": np.full((len(rows), width), self.padding_id, dtype=np.int64),
             "attention_mask": np.zeros((len(rows), width), dtype=np.int64),
-            "places": np.zeros((len(rows), PLACES), dtype=np.int64),
+            "markers": np.zeros((len(rows), PLACES), dtype=np.int64),
         }
         for line, (ids, places) in enumerate(rows):
             arrays["input_ids"][line, : len(ids)] = ids
             arrays["attention_mask"][line, : len(ids)] = 1
-            arrays["places"][line] = places
+            arrays["markers"][line] = places
         return arrays
 
     def lengths(self, values: Sequence[object]) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from polyloom.errors import RequestError
 
 TAG = re.compile(r"<(/?)e([12])>")
-NAMES = ("<e1>", "</e1>", "<e2>", "</e2>")
+TAG_PAIRS = (("<e1>", "</e1>"), ("<e2>", "</e2>"))
+NAMES = tuple(tag for pair in TAG_PAIRS for tag in pair)
 SHOWN_CHARACTERS = 60
 
 
@@ -35,7 +36,7 @@ def parse_marked(marked: str) -> MarkedText:
     if missing:
         raise RequestError(_wrong(marked, f"has no {' and no '.join(missing)}"))
     text = "".join([*parts, marked[done:]])
-    stretches = [(places[start], places[end]) for start, end in (NAMES[:2], NAMES[2:])]
+    stretches = [(places[start], places[end]) for start, end in TAG_PAIRS]
     for number, (start, end) in enumerate(stretches, start=1):
         if not text[start:end].strip():
             raise RequestError(_wrong(marked, f"has nothing between <e{number}> and </e{number}>"))

@@ -11,6 +11,9 @@ from heads.decoder import Decoder, rows_of
 from heads.decoders import KINDS, load_decoder, metrics_of
 from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
+from heads.relation_decoding import RelationDecoder
+from heads.span_decoding import SpanDecoder
+from heads.span_target import SpanTarget
 from heads.token_decoding import TokenClassificationDecoder
 
 
@@ -52,11 +55,30 @@ def entities():
     return Case(given, values, outputs, [["Ada", "in", "New", "York"], "nobody", "Ada Byron", ["Rome", "Oslo"]])
 
 
+def relation():
+    labels = ("Cause(e1,e2)", "Cause(e2,e1)", "Other", "退款(e1,e2)")
+    given = RelationDecoder(ClassificationDecoder(problem="multiclass", labels=labels))
+    values = [labels[1], labels[3], labels[0], labels[2]]
+    return Case(given, values, {"logits": np.eye(4)[[1, 3, 0, 2]] * 9}, ["text"] * 4)
+
+
+def span():
+    context = "one two 退款"
+    values = [SpanTarget(context, answers) for answers in (["two"], [], ["退款", "six"], ["one"])]
+    # The tokens: "no answer", the question's, three words.
+    logits = np.eye(5)[[3, 0, 4, 2]] * 9.0
+    characters = np.array([[(-1, -1), (0, 0), (0, 3), (4, 7), (8, 10)]] * 4)
+    outputs = {"start": logits, "end": logits, "characters": characters}
+    return Case(SpanDecoder(), values, outputs, [("which?", context)] * 4)
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "one label": one_label,
     "many labels": many_labels,
     "number": number,
     "entities": entities,
+    "relation": relation,
+    "span": span,
 }
 
 

@@ -11,6 +11,7 @@ from modalities.encoders.onnx import VectorEncoder
 from modalities.encoders.picture import build_picture_encoder
 from modalities.encoders.text import build_text_encoder
 from modalities.preparation.numbers import NumberPreparation
+from modalities.preparation.pair import PairPreparation
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.text import TextPreparation
 from modalities.text_models import load_tokenizer
@@ -40,6 +41,15 @@ def text(folder, pooling):
     return Case(DeviceEncoder(encoder, digest="d", device=CPU), prepare, values)
 
 
+def pairs(folder):
+    write_bert(folder)
+    encoder = build_text_encoder(model="tiny", weights=str(folder), pooling="mean", window=12)
+    tokenizer, padding = load_tokenizer(model="tiny", weights=str(folder))
+    prepare = PairPreparation(tokenizer=tokenizer, columns=("q", "c"), max_tokens=12, padding_id=padding)
+    values = [("a hat?", "the red hats"), ("退?", "我要退款" * 9), ("a", "a"), ("my card", "lost my card " * 5)]
+    return Case(DeviceEncoder(encoder, digest="d", device=CPU), prepare, values)
+
+
 def pictures(folder):
     torch.manual_seed(0)
     encoder = build_picture_encoder(model="resnet10t", weights="scratch")
@@ -57,6 +67,7 @@ def numbers(folder):
 KINDS = {
     "text mean": lambda folder: text(folder, "mean"),
     "text cls": lambda folder: text(folder, "cls"),
+    "pairs in windows": pairs,
     "image": pictures,
     "vector": numbers,
 }

@@ -15,6 +15,10 @@ from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
 from heads.onnx import OnnxHead
 from heads.regression import RegressionHead
+from heads.relation import RelationHead
+from heads.relation_decoding import RelationDecoder
+from heads.span import SpanHead
+from heads.span_decoding import SpanDecoder
 from heads.token_classification import TokenClassificationHead
 from heads.token_decoding import TokenClassificationDecoder
 from modalities.encoders.onnx import open_session
@@ -79,11 +83,34 @@ def entities() -> Case:
     return Case(model, given, inputs, truth, {"tags": torch.full((3, 5), -1)})
 
 
+def tokens(rows: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(rows, 7, 6)).astype(np.float32)
+
+
+def relation() -> Case:
+    given = RelationDecoder(ClassificationDecoder(problem="multiclass", labels=("a(e1,e2)", "a(e2,e1)", "b")))
+    model = TokenTask(modality="text", head=RelationHead(dim=6, labels=3, hidden=8, dropout=0.2))
+    inputs = {"tokens": tokens(3), "markers": np.array([[1, 2, 4, 6], [3, 5, 1, 2], [2, 4, 5, 6]])}
+    truth, unknown = {"labels": torch.tensor([0, 2, 1])}, {"labels": torch.tensor([-1, -1, -1])}
+    return Case(model, given, inputs, truth, unknown)
+
+
+def span() -> Case:
+    model = TokenTask(modality="text", head=SpanHead(dim=6, dropout=0.2))
+    windows = [(-1, -1), (0, 0), (0, 3), (4, 7), (-1, -1), (4, 7), (8, 11)]
+    inputs = {"tokens": tokens(3), "offsets": np.array([windows] * 3)}
+    truth = {"start": torch.tensor([4, 0, 8]), "end": torch.tensor([7, 0, 11])}
+    unknown = {"start": torch.tensor([-1, -1, -1]), "end": torch.tensor([-1, -1, -1])}
+    return Case(model, SpanDecoder(), inputs, truth, unknown)
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "one label": one_label,
     "many labels": many_labels,
     "number": number,
     "entities": entities,
+    "relation": relation,
+    "span": span,
 }
 
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from heads.directed import directed_macro_f1, directed_name
+from heads.directed import directed_macro_f1, directed_name, relation_numbers, with_relations
 
 LABELS = ("A(e1,e2)", "A(e2,e1)", "B(e1,e2)", "B(e2,e1)", "Other")
 A12, A21, B12, B21, OTHER = range(5)
 
 
 def score(truth, predicted, labels=LABELS):
-    return directed_macro_f1(labels)(np.array(truth), np.array(predicted))
+    return directed_macro_f1(*(with_relations(np.array(numbers), labels) for numbers in (truth, predicted)))
 
 
 def test_all_right_is_one_and_other_does_not_count():
@@ -46,11 +46,21 @@ def test_a_label_of_another_release_is_a_miss_without_a_name(stranger):
     assert score([A12, A12], [A12, stranger]) == pytest.approx(2 / 3)
 
 
-def test_labels_without_a_direction_have_no_such_score():
-    assert directed_macro_f1(("cause", "Other")) is None
+def test_labels_without_a_direction_are_no_relation():
     assert directed_name("Cause-Effect(e2,e1)") == "Cause-Effect"
     assert directed_name("Other") is None
     assert directed_name("Cause-Effect(e1,e1)") is None
+    assert score([0, 1], [0, 1], labels=("cause", "Other")) == 0.0
+    assert with_relations(np.array([A21, OTHER, B12, -1]), LABELS).tolist() == [[1, 0], [4, -1], [2, 1], [-1, -1]]
+
+
+def test_a_direction_that_is_not_known_is_still_of_its_relation():
+    known = ("B(e1,e2)", "A(e1,e2)", "Other")
+    assert relation_numbers(["A(e2,e1)", "B(e1,e2)", "Other", "C(e1,e2)"], known=known).tolist() == [0, 1, -1, -1]
+
+
+def test_no_rows():
+    assert score(np.zeros(0, int), np.zeros(0, int)) == 0.0
 
 
 # A confusion matrix that the task's own scorer printed (a text CNN's answers to the 2,717 test rows); a row is the

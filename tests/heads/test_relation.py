@@ -26,25 +26,25 @@ def test_token_and_mean_at_places():
 def test_the_head_sees_the_first_token_and_both_stretches():
     given = head().eval()
     tokens = torch.randn(2, 6, 2, requires_grad=True)
-    given(tokens, {"places": PLACES})["logits"].sum().backward()
+    given(tokens, {"markers": PLACES})["logits"].sum().backward()
     touched = (tokens.grad.abs().sum(2) > 0).tolist()
     assert touched == [[True, True, True, True, True, True], [True, True, True, True, True, True]]
     tokens.grad = None
-    given(tokens, {"places": torch.tensor([[2, 2, 4, 4]] * 2)})["logits"].sum().backward()
+    given(tokens, {"markers": torch.tensor([[2, 2, 4, 4]] * 2)})["logits"].sum().backward()
     assert (tokens.grad.abs().sum(2) > 0).tolist() == [[True, False, True, False, True, False]] * 2
 
 
 def test_the_stretches_are_told_apart():
     given = head().eval()
-    one = given(TOKENS, {"places": PLACES})["logits"]
-    other = given(TOKENS, {"places": PLACES[:, [2, 3, 0, 1]]})["logits"]
+    one = given(TOKENS, {"markers": PLACES})["logits"]
+    other = given(TOKENS, {"markers": PLACES[:, [2, 3, 0, 1]]})["logits"]
     assert not torch.allclose(one, other)
 
 
 def test_padding_tokens_change_nothing():
     given = head().eval()
     padded = torch.cat([TOKENS, torch.full((2, 3, 2), 7.0)], dim=1)
-    side = {"places": PLACES}
+    side = {"markers": PLACES}
     torch.testing.assert_close(given(TOKENS, side)["logits"], given(padded, side)["logits"])
 
 

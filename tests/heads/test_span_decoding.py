@@ -34,6 +34,7 @@ def test_truth_as_arrays():
     assert truth["start"].tolist() == [4, 0, -1, 8]
     assert truth["end"].tolist() == [7, 0, -1, 11]
     assert {array.shape[0] for array in truth.values()} == {4}
+    assert SpanDecoder().encode([None])["start"].tolist() == [-1]
     # A list from JSON is as good.
     again = SpanDecoder().encode([[CONTEXT, ["two", "six"], None]])
     assert again["start"].tolist() == [4]
@@ -141,8 +142,8 @@ def test_calibrated_probabilities_are_as_often_right():
     truth = decoder.encode([target("two")] * 300 + [target("one")] * 100)
     tuned = decoder.calibrate(given, truth)
     assert tuned.none_margin is None
-    assert decoder.confidence(given, truth)[0] > 0.99
-    assert tuned.confidence(given, truth)[0] == pytest.approx(0.75, abs=0.02)
+    assert decoder.certainty(given, truth)[0][0] > 0.99
+    assert tuned.certainty(given, truth)[0][0] == pytest.approx(0.75, abs=0.02)
     assert tuned.measure(given, truth)["ece"] < decoder.measure(given, truth)["ece"]
 
 

@@ -109,3 +109,20 @@ def test_chunked_columns_keep_their_positions():
     column = pa.chunked_array([[1.0, -1.0], [2.0, -2.0]])
     found = Rules(columns={"c": ColumnRule(minimum=0)}).check(pa.table({"c": column}))
     assert set(found) == {1, 3}
+
+
+def test_tags_stand_once_with_something_between() -> None:
+    rule = ColumnRule(tags=(("<e1>", "</e1>"), ("<e2>", "</e2>")))
+    texts = [
+        "the <e1>lid</e1> of a <e2>jar</e2>",
+        "<e2>退款</e2>\n<e1>三天</e1>",
+        "<e1>the <e2>red</e2> hat</e1>",
+        None,
+        "the lid of a jar",
+        "<e1>a</e1> <e1>b</e1> <e2>c</e2>",
+        "</e1>a<e1> <e2>c</e2>",
+        "<e1> </e1> <e2>c</e2>",
+    ]
+    found = refused(texts, rule)
+    assert sorted(found) == [4, 5, 6, 7]
+    assert "does not mark <e1>…</e1> and <e2>…</e2> once each" in str(found[4])

@@ -25,7 +25,7 @@ def test_answers_and_where_the_first_one_starts(tmp_path: Path) -> None:
     answers = [{"text": "red hat", "answer_start": 4}, {"text": "red", "answer_start": 4}]
     (row,) = read(tmp_path, [article(question(answers=answers))])
     assert row == {
-        "id": "1", "title": "Hats", "question": "Which hat?", "context": "The red hat.",
+        "id": "1", "title": "Hats", "paragraph": "1.1", "question": "Which hat?", "context": "The red hat.",
         "answers": ["red hat", "red"], "answer_start": 4,
     }  # fmt: skip
 
@@ -38,7 +38,8 @@ def test_an_impossible_question_has_no_answer(tmp_path: Path) -> None:
 
 def test_every_question_of_every_paragraph(tmp_path: Path) -> None:
     hats, shoes = article(question(answers=[]), question(id="2", answers=[])), article(question(id="3", answers=[]))
-    assert [row["id"] for row in read(tmp_path, [hats, shoes])] == ["1", "2", "3"]
+    rows = read(tmp_path, [hats, shoes])
+    assert [(row["id"], row["paragraph"]) for row in rows] == [("1", "1.1"), ("2", "1.1"), ("3", "2.1")]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_what_is_no_question_is_refused_alone(tmp_path: Path, broken: object, me
     good = article(question(answers=[]))
     first, refused, last = read(tmp_path, [good, broken, good])
     assert message in refused
-    assert first == last
+    assert (first["paragraph"], last["paragraph"]) == ("1.1", "3.1")
 
 
 def test_another_layout_is_named(tmp_path: Path) -> None:
