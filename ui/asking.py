@@ -12,6 +12,7 @@ from heads.answers import Answer
 from ingestion.pictures import picture_refusal
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.numbers import NumberPreparation
+from modalities.preparation.pair import PairPreparation
 from polyloom.errors import RequestError
 from releases.runtime import Runtime
 from releases.search import Hit
@@ -30,12 +31,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a release reads."""
+    """What a release reads. `pair` are the columns of a question and of the context that answers it."""
 
     text: bool
     image: bool
     numbers: tuple[str, ...]
     categories: tuple[Choice, ...]
+    pair: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def inputs_of(runtime: Runtime) -> Inputs:
     given = runtime.preparations.values()
     kinds = {each.kind for each in given}
     return Inputs(
-        text=bool(kinds & {"text", "characters"}),
+        text=bool(kinds & {"text", "marked", "characters"}),
         image="image" in kinds,
         numbers=tuple(name for each in given if isinstance(each, NumberPreparation) for name in each.columns),
         categories=tuple(
@@ -90,6 +92,7 @@ def inputs_of(runtime: Runtime) -> Inputs:
             if isinstance(each, CategoryPreparation)
             for column, values in each.values.items()
         ),
+        pair=next((each.columns for each in given if isinstance(each, PairPreparation)), ()),
     )
 
 

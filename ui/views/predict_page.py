@@ -18,12 +18,16 @@ def show() -> None:
     runtime = opened(each)
     if runtime is None:
         return
-    text, image, columns = _inputs(service.inputs_of(runtime))
+    reads = service.inputs_of(runtime)
+    text, image, columns = _inputs(reads)
     if not (text and text.strip()) and image is None and all(value is None for value in columns.values()):
         st.html(look.quiet("The answer appears here."))
         return
     with look.kindly():
-        _show(service.predict(runtime, text=text, image=image, columns=columns), text=text, image=image)
+        predicted = service.predict(runtime, text=text, image=image, columns=columns)
+        # An answer's span stands in the context.
+        context = columns.get(reads.pair[1]) if reads.pair else None
+        _show(predicted, text=str(context) if context else text, image=image)
 
 
 def _inputs(reads: service.Inputs) -> tuple[str | None, bytes | None, dict[str, object]]:
@@ -35,7 +39,10 @@ def _inputs(reads: service.Inputs) -> tuple[str | None, bytes | None, dict[str, 
     if reads.image:
         with next(places):
             image = picture()
-    return text, image, _columns(reads)
+    asked: dict[str, object] = {
+        name: st.text_area(name, key=f"text_{name}", height=122, placeholder="Words 文字") or None for name in reads.pair
+    }
+    return text, image, {**asked, **_columns(reads)}
 
 
 def _columns(reads: service.Inputs) -> dict[str, object]:
