@@ -148,9 +148,9 @@ def kind_problems(place: str, rows: Rows) -> Iterator[str]:
     if isinstance(rows, Conll):
         there = {*rows.fields, "document"}
         yield from (unknown(f"{place}.columns", column, there) for column in rows.columns if column not in there)
-    for kind, there in GIVEN_COLUMNS.items():
-        if rows.kind == kind:
-            yield from (unknown(f"{place}.columns", name, there) for name in rows.column_names() if name not in there)
+    given = GIVEN_COLUMNS.get(getattr(rows, "kind", ""))
+    if given is not None:
+        yield from (unknown(f"{place}.columns", name, given) for name in rows.column_names() if name not in given)
     if isinstance(rows, Idx) and rows.labels is None and "label" in rows.columns:
         yield f"{place}.labels: missing, but it is the file that `label` comes from. Name it, or write `columns: {{}}`."
     if rows.personal.mask and "text" not in column_kinds(rows).values():

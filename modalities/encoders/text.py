@@ -51,7 +51,7 @@ class TextEncoder(nn.Module):
         width = torch.sym_min(length, window)
         padding = (width - length % width) % width
         folded_ids, folded_mask, folded_types = (
-            functional.pad(array, (0, padding)).reshape(-1, width) for array in (ids, mask, types)
+            functional.pad(array, [0, padding]).reshape(-1, width) for array in (ids, mask, types)
         )
         # A window that is all padding sees its first token: a softmax over nothing is no number.
         empty = (folded_mask.sum(1, keepdim=True) == 0).to(folded_mask.dtype)

@@ -56,7 +56,7 @@ def test_a_text_is_answered_with_its_entities_and_their_places(ran):
 
 def test_people_read_the_entities_in_the_table(ran):
     run, _, _ = ran
-    assert "THING: red hat 0." in run("predict", "sentences", "--text", "lost my red hat .").out
+    assert "THING: red hat " in run("predict", "sentences", "--text", "lost my red hat .").out
 
 
 def test_lists_of_words_are_answered_too(ran):

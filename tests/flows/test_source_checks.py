@@ -167,8 +167,8 @@ data:
                                                                   "identity.")),
         ("clean: {control: strip}", "oder: [a, b]", "data.items.oder: unknown key. Did you mean 'order'?"),
         ("kind: table", "kind: tabel", ("data.items: kind 'tabel' is not known. Did you mean 'table'? Allowed: table, "
-                                        "pictures, sql, conll, idx, boxes, hf, folder, log.")),
-        ("kind: table", "kind: boxes", "data.items.layout: missing; this section needs path, kind, layout."),
+                                        "pictures, sql, conll, semeval, squad, idx, boxes, hf, folder, log.")),
+        ("kind: table", "kind: boxes", "data.items.layout: missing; this section needs kind, path, layout."),
         ("kind: table", "kind: sql", "data.items.url: missing; this section needs kind, url."),
         ("title: A shop\n", "", "title: missing. Write for example"),
         ("name: shop", "modalites: {}\nname: shop", "modalites: unknown key. Did you mean 'modalities'?"),
