@@ -63,7 +63,7 @@ def test_a_row_without_marks_goes_to_quarantine(related, polyloom):
 
 
 def test_a_marked_text_is_asked_by_words(related, polyloom):
-    asked = polyloom("predict", "relations", "--text", "lost <e1>hat</e1> my <e2>card</e2>", "--json")
+    asked = polyloom("predict", "relations", "--text", "a lost <e1>hat</e1> the my <e2>card</e2>", "--json")
     answer = asked.json["predictions"][0]["answers"]["relation"]
     assert answer["label"] == "Fits(e2,e1)"
     refused = polyloom("predict", "relations", "--text", "lost hat")
