@@ -40,7 +40,8 @@ def _inputs(reads: service.Inputs) -> tuple[str | None, bytes | None, dict[str, 
         with next(places):
             image = picture()
     asked: dict[str, object] = {
-        name: st.text_area(name, key=f"text_{name}", height=122, placeholder="Words 文字") or None for name in reads.pair
+        name: st.text_area(name, key=f"text_{name}", height=122, placeholder="Words 文字") or None
+        for name in reads.pair
     }
     return text, image, {**asked, **_columns(reads)}
 
