@@ -195,7 +195,9 @@ def targets(scenario: DataScenario, table: str) -> list[str]:
     if not isinstance(scenario, Scenario):
         return []
     return list(
-        dict.fromkeys(task.target for name, task in scenario.tasks.items() if table_of(scenario, name) == table)
+        dict.fromkeys(
+            task.target for name, task in scenario.tasks.items() if task.target and table_of(scenario, name) == table
+        )
     )
 
 
@@ -272,7 +274,7 @@ def text_preparation(modality: Text, *, columns: Sequence[str]) -> Preparation:
     from modalities.preparation.words import WordPreparation
     from modalities.text_models import load_tokenizer
 
-    tokenizer, padding_id = load_tokenizer(model=modality.model, weights=modality.weights)
+    tokenizer, padding_id = load_tokenizer(model=text_model(modality), weights=modality.weights)
     if modality.form == "words":
         return WordPreparation(
             tokenizer=tokenizer,
@@ -301,6 +303,15 @@ def text_preparation(modality: Text, *, columns: Sequence[str]) -> Preparation:
     return TextPreparation(tokenizer=tokenizer, columns=columns, max_tokens=modality.max_tokens, padding_id=padding_id)
 
 
+def text_model(modality: Text) -> str:
+    """The model's name, or the folder of one that starts from nothing over a given vocabulary."""
+    if modality.vocabulary is None:
+        return modality.model
+    from modalities.scratch_text import scratch_folder
+
+    return str(scratch_folder(vocabulary=modality.vocabulary, layers=modality.layers, width=modality.width))
+
+
 def build_encoder(modality: Modality, *, seed: int) -> "nn.Module":
     """A modality's encoder with its weights; from scratch, always the same under a seed."""
     import torch
@@ -315,7 +326,7 @@ def build_encoder(modality: Modality, *, seed: int) -> "nn.Module":
 
         window = modality.max_tokens if modality.form == "pair" else None
         return build_text_encoder(
-            model=modality.model, weights=modality.weights, pooling=modality.pooling, window=window
+            model=text_model(modality), weights=modality.weights, pooling=modality.pooling, window=window
         )
     raise RequestError(f"a modality of kind {modality.kind!r} has no encoder; image and text have one.")
 

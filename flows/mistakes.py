@@ -37,7 +37,15 @@ WANTED = {
     "string_pattern_mismatch": "is not a name: small letters, digits and '_', a letter first",
 }
 
-KEYS_OF_SEVERAL_FORMS = {"path": 3, "labels": 3, "checks": 5, "loss_weight": 3, "sampling": 2}
+KEYS_OF_SEVERAL_FORMS = {
+    "path": 3,
+    "labels": 3,
+    "checks": 5,
+    "loss_weight": 3,
+    "costs": 3,
+    "hierarchy": 3,
+    "sampling": 2,
+}
 
 
 def explained(error: ValidationError) -> list[str]:

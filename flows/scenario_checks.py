@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from zoneinfo import available_timezones
 
+from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
 from flows.source_checks import source_problems, unknown
 from flows.spec import Category, Characters, DataScenario, Image, Number, Rows, Scenario, Span, Text
@@ -63,10 +64,11 @@ def task_rows(scenario: Scenario) -> str:
     """The table of the tasks that name none: `rows`, else the only one that declares all their targets."""
     if scenario.rows is not None:
         return scenario.rows
-    targets = {task.target for task in scenario.tasks.values() if task.rows is None}
-    if not targets:
+    without = [task for task in scenario.tasks.values() if task.rows is None]
+    if not without:
         return next(task.rows for task in scenario.tasks.values() if task.rows)
-    fitting = [name for name, given in scenario.data.items() if targets <= set(given.columns)]
+    targets = {task.target for task in without if task.target}
+    fitting = [name for name, given in scenario.data.items() if targets and targets <= set(given.columns)]
     return fitting[0] if len(fitting) == 1 else next(iter(scenario.data)) if len(scenario.data) == 1 else ""
 
 
@@ -104,9 +106,10 @@ def span_columns(scenario: Scenario, task: str) -> tuple[str, str]:
 def columns_over_tables(scenario: Scenario, name: str) -> tuple[str, ...]:
     """The columns that a modality reads, over all tables that are embedded."""
     index = [scenario.index.rows] if scenario.index else []
+    read_before = scenario.pretrain[name].rows if name in scenario.pretrain else ()
     found = [
         column
-        for table in dict.fromkeys([*task_tables(scenario), *index])
+        for table in dict.fromkeys([*task_tables(scenario), *index, *read_before])
         for column in modality_columns(scenario.modalities[name], name, scenario.data[table])
         if column in scenario.data[table].column_names()
     ]
@@ -124,15 +127,29 @@ def modality_columns(modality: AnyModality, name: str, rows: Rows) -> tuple[str,
     return modality.columns or (name,)
 
 
+def paired_lists(scenario: Scenario, table: str) -> tuple[str, ...]:
+    """The columns of a table that hold lists of texts, each of which an alignment task pairs by itself."""
+    rows = scenario.data[table]
+    found = [
+        column
+        for task, settings in scenario.tasks.items()
+        if settings.kind == "alignment" and table_of(scenario, task) == table
+        for name in task_inputs(scenario, task)
+        for column in modality_columns(scenario.modalities[name], name, rows)
+        if rows.columns.get(column) == "labels"
+    ]
+    return tuple(dict.fromkeys(found))
+
+
 def ambiguous_rows(scenario: Scenario) -> str:
     """Which table the tasks learn from cannot be told."""
     if scenario.rows is not None:
         return unknown("rows", scenario.rows, scenario.data)
     declared = sorted({column for given in scenario.data.values() for column in given.columns})
     for name, task in scenario.tasks.items():
-        if task.target not in declared:
+        if task.target and task.target not in declared:
             return unknown(f"tasks.{name}.target", task.target, declared)
-    targets = ", ".join(sorted({task.target for task in scenario.tasks.values()}))
+    targets = ", ".join(sorted({task.target for task in scenario.tasks.values()} - {""})) or "there are none"
     return (
         f"rows: missing, and the targets ({targets}) do not tell which of {', '.join(scenario.data)} the tasks learn "
         f"from. Write for example `rows: {next(iter(scenario.data))}`."
@@ -196,11 +213,7 @@ def task_problems(scenario: Scenario) -> Iterator[str]:
     """Targets and inputs that are not there, and inputs that would give the answer away."""
     for name, task in scenario.tasks.items():
         rows = scenario.data[table_of(scenario, name)]
-        kinds, wanted = TARGET_KINDS[task.kind]
-        if task.target not in rows.columns:
-            yield unknown(f"tasks.{name}.target", task.target, rows.columns)
-        elif rows.columns[task.target] not in kinds:
-            yield f"tasks.{name}.target: {task.target!r} is declared as {rows.columns[task.target]}; {wanted}."
+        yield from target_problems(name, task.kind, task.target, rows)
         for given in task.inputs:
             if given not in scenario.modalities:
                 yield unknown(f"tasks.{name}.inputs", given, scenario.modalities)
@@ -213,6 +226,17 @@ def task_problems(scenario: Scenario) -> Iterator[str]:
             modality = scenario.modalities.get(given)
             if modality and task.target in modality_columns(modality, given, rows):
                 yield f"tasks.{name}.inputs: {given!r} reads the target {task.target!r} itself; leave it out."
+
+
+def target_problems(name: str, kind: str, target: str, rows: Rows) -> Iterator[str]:
+    """A target that is not there, or of a kind that the task cannot learn from."""
+    if kind not in TARGET_KINDS:
+        return
+    kinds, wanted = TARGET_KINDS[kind]
+    if target not in rows.columns:
+        yield unknown(f"tasks.{name}.target", target, rows.columns)
+    elif rows.columns[target] not in kinds:
+        yield f"tasks.{name}.target: {target!r} is declared as {rows.columns[target]}; {wanted}."
 
 
 def word_problems(scenario: Scenario, task: str, read: tuple[str, ...]) -> Iterator[str]:
@@ -296,13 +320,19 @@ def gate_problems(scenario: Scenario) -> Iterator[str]:
     task, dot, metric = scenario.gate.metric.partition(".")
     first = next(iter(scenario.tasks))
     if not dot:
-        metrics = metrics_of(scenario.tasks[first].kind)
+        metrics = metrics_of_task(scenario, first)
         near = f"{first}.{task if task in metrics else metrics[0]}"
         yield f"gate.metric: {task!r} is not TASK.METRIC, such as {near!r}. Metrics: {', '.join(sorted(metrics))}."
     elif task not in scenario.tasks:
         yield unknown("gate.metric", task, scenario.tasks)
-    elif metric not in (metrics := metrics_of(scenario.tasks[task].kind)):
+    elif metric not in (metrics := metrics_of_task(scenario, task)):
         yield unknown("gate.metric", metric, metrics)
+
+
+def metrics_of_task(scenario: Scenario, task: str) -> tuple[str, ...]:
+    """The metrics that a gate may name for a task."""
+    settings = scenario.tasks[task]
+    return (*metrics_of(settings.kind), *cost_metrics(settings))
 
 
 def schedule_problems(scenario: DataScenario) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from flows.further_checks import further_problems
 from flows.mistakes import explained
 from flows.scenario_checks import data_problems, problems
 from flows.spec import DataScenario, Scenario
@@ -58,7 +59,7 @@ def load_data_scenario(given: str, *, overrides: Sequence[str] = ()) -> LoadedDa
 def whole_scenario(path: Path, raw: Mapping[str, Any]) -> LoadedScenario:
     """The scenario that a mapping describes. Raises ScenarioError."""
     scenario = validated(Scenario, path, raw)
-    refuse(path, problems(scenario))
+    refuse(path, problems(scenario) or further_problems(scenario))
     return LoadedScenario(scenario=scenario, path=path)
 
 

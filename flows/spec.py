@@ -13,6 +13,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 ColumnKind = Literal["number", "category", "labels", "tokens", "text", "time", "boxes"]
 Split = Literal["train", "validation", "test"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Cost = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
 # A plain number stays a number; anything else is read as a time.
 Bound = Annotated[float, Field(strict=True, allow_inf_nan=False)] | datetime
@@ -237,6 +238,8 @@ class Text(Section):
     question and its context, two columns in this order, long contexts in windows that share `overlap` tokens;
     `marked`, a text with two stretches marked, by tags in it or by the four number columns that `ranges` names, for
     which `markers` are put into the text.
+
+    With `weights: scratch`, `vocabulary` is a file of tokens for a model of `layers` and `width` that knows nothing.
     """
 
     kind: Literal["text"]
@@ -251,6 +254,9 @@ class Text(Section):
     pooling: Literal["mean", "cls"] = "mean"
     columns: tuple[str, ...] = ()
     train: Literal["frozen", "full"] | None = None
+    vocabulary: str | None = None
+    layers: Annotated[int, Field(ge=1, le=24)] = 4
+    width: Annotated[int, Field(ge=16, le=1024)] = 256
 
 
 class Characters(Section):
@@ -279,6 +285,25 @@ class Category(Section):
 Modality = Annotated[Image | Text | Characters | Number | Category, Field(discriminator="kind")]
 
 
+class Pretrain(Section):
+    """What an encoder learns before the fit, from rows without labels.
+
+    A text encoder guesses hidden tokens, words or spans of words (`masked_language`); a picture encoder paints hidden
+    patches (`masked_picture`) or the picture under noise (`denoising`). `rows` are the tables whose training rows are
+    read, by default those of the tasks. `mask` is the share that is hidden: 0.15 of a text, 0.6 of a picture.
+    """
+
+    kind: Literal["masked_language", "masked_picture", "denoising"] | None = None
+    rows: tuple[str, ...] = ()
+    epochs: Positive = 5
+    batch_size: Positive = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    mask: Annotated[float, Field(gt=0, lt=1)] | None = None
+    unit: Literal["token", "word", "span"] | None = None
+    patch: Positive | None = None
+    noise: Annotated[float, Field(gt=0)] | None = None
+
+
 class Fusion(Section):
     """How the modalities of a task become one embedding."""
 
@@ -301,10 +326,21 @@ class Task(Section):
 
 
 class Classification(Task):
-    """Binary or multiclass for a `category` column, multilabel for a `labels` column."""
+    """Binary or multiclass for a `category` column, multilabel for a `labels` column.
+
+    `costs` says what a mistake costs, by true and then by answered label (others cost `other_cost`), or as a matrix
+    over the sorted labels. `hierarchy` gives each label its parents, from the most general one on.
+    """
 
     kind: Literal["classification"]
     class_weights: Literal["none", "balanced"] = "none"
+    costs: dict[str, dict[str, Cost]] | tuple[tuple[Cost, ...], ...] = {}
+    other_cost: Cost = 1.0
+    cost_weight: Annotated[float, Field(ge=0)] = 1.0
+    hierarchy: dict[str, str | tuple[str, ...]] = {}
+    hierarchy_loss: Literal["hxe", "soft_labels", "none"] = "hxe"
+    hierarchy_strength: Annotated[float, Field(ge=0)] | None = None
+    answering: Literal["probable", "cheapest"] | None = None
 
 
 class Regression(Task):
@@ -324,6 +360,20 @@ class TokenClassification(Task):
     scheme: Literal["BIO", "BIOES"] = "BIO"
     hidden: Annotated[int, Field(ge=0, le=4096)] = 0
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+
+class Alignment(Task):
+    """Two modalities in one space, so that words find pictures; the pairs are its rows, so there is no target.
+
+    `inputs` are the two, what asks first before what is found. A row may hold a list of texts for one picture.
+    """
+
+    kind: Literal["alignment"]
+    target: Literal[""] = ""
+    dim: Annotated[int, Field(ge=8, le=4096)] = 256
+    hidden: Annotated[int, Field(ge=0, le=8192)] = 0
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    temperature: Annotated[float, Field(ge=0.01, le=1.0)] = 0.07
 
 
 class Relation(Task):
@@ -348,7 +398,9 @@ class Span(Task):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
 
 
-AnyTask = Annotated[Classification | Regression | TokenClassification | Relation | Span, Field(discriminator="kind")]
+AnyTask = Annotated[
+    Classification | Regression | TokenClassification | Relation | Span | Alignment, Field(discriminator="kind")
+]
 
 
 class Recipe(Section):
@@ -427,6 +479,7 @@ class Scenario(DataScenario):
 
     rows: str | None = None
     modalities: dict[Name, Modality]
+    pretrain: dict[Name, Pretrain] = {}
     fusion: Fusion = Fusion()
     tasks: dict[Name, AnyTask]
     recipe: Recipe = Recipe()

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from flows.scenario_checks import span_columns, task_inputs
-from flows.spec import Classification, Regression, Relation, Scenario, Span, Text, TokenClassification
+from flows.cost_assembly import cost_decoder, cost_losses, knows_costs
+from flows.scenario_checks import modality_columns, span_columns, table_of, task_inputs
+from flows.spec import Alignment, Classification, Regression, Relation, Scenario, Span, Text, TokenClassification
+from heads.alignment_decoding import AlignmentDecoder
 from heads.decoder import Decoder, Truth
 from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
@@ -27,6 +29,7 @@ READS: dict[str, Reads] = {
     "classification": "fused",
     "regression": "fused",
     "token_classification": "tokens",
+    "alignment": "pair",
     "relation": "tokens",
     "span": "tokens",
 }
@@ -45,12 +48,27 @@ def modalities_read_whole(scenario: Scenario) -> frozenset[str]:
 
 
 def target_values(scenario: Scenario, task: str, rows: Sequence[Mapping[str, object]]) -> list[object]:
-    """What a task's decoder encodes, of rows of its table: the target, and for a span also what it stands in."""
+    """What a task's decoder encodes, of rows of its table: the target, of a span its context too, of a pair both."""
     settings = scenario.tasks[task]
+    if isinstance(settings, Alignment):
+        return pairs(scenario, task, rows)
     if not isinstance(settings, Span):
         return [row[settings.target] for row in rows]
     context = span_columns(scenario, task)[1]
     return [span_target(row, settings, context=context) for row in rows]
+
+
+def pairs(scenario: Scenario, task: str, rows: Sequence[Mapping[str, object]]) -> list[object]:
+    """The two values of each row that an alignment brings together, each as its columns, None where these are empty."""
+    table = scenario.data[table_of(scenario, task)]
+    first, second = (modality_columns(scenario.modalities[name], name, table) for name in task_inputs(scenario, task))
+    return [(filled(row, first), filled(row, second)) for row in rows]
+
+
+def filled(row: Mapping[str, object], columns: Sequence[str]) -> tuple[object, ...] | None:
+    """A row's values in some columns, or None where all are missing."""
+    values = tuple(row[column] for column in columns)
+    return None if all(value is None for value in values) else values
 
 
 def span_target(row: Mapping[str, object], settings: Span, *, context: str) -> SpanTarget:
@@ -67,6 +85,8 @@ def span_target(row: Mapping[str, object], settings: Span, *, context: str) -> S
 def build_decoder(scenario: Scenario, task: str, *, column_kind: str, training: Sequence[object]) -> Decoder:
     """A task's decoder from the target values of its training rows. Raises DataError when these teach nothing."""
     settings = scenario.tasks[task]
+    if isinstance(settings, Alignment):
+        return alignment_decoder(scenario, task, training=training)
     if isinstance(settings, Regression):
         decoder = RegressionDecoder.fit(training)
         if len({value for value in training if value is not None}) < 2:
@@ -105,6 +125,18 @@ def relation_decoder(scenario: Scenario, task: str, classes: ClassificationDecod
     return decoder
 
 
+def alignment_decoder(scenario: Scenario, task: str, *, training: Sequence[object]) -> AlignmentDecoder:
+    """The decoder of two modalities. Raises DataError where fewer than two rows have both."""
+    first, second = task_inputs(scenario, task)
+    pairs = {pair for pair in training if isinstance(pair, tuple) and None not in pair}
+    if len(pairs) < 2:
+        raise DataError(
+            f"tasks.{task}: {len(pairs)} different training row(s) have both {first} and {second}; two are the least "
+            "to learn from. Look at the quarantine, or give more rows."
+        )
+    return AlignmentDecoder(sides=(first, second))
+
+
 def classification_decoder(
     task: str, settings: Classification | Relation, *, column_kind: str, training: Sequence[object]
 ) -> ClassificationDecoder:
@@ -118,7 +150,10 @@ def classification_decoder(
             f"tasks.{task}.target: {settings.target!r} has the value(s) {list(labels)} in the training rows; "
             "a classifier needs at least two. Look at the quarantine, or give more rows."
         )
-    return ClassificationDecoder(problem=problem, labels=labels)
+    plain = ClassificationDecoder(problem=problem, labels=labels)
+    return (
+        cost_decoder(task, settings, plain) if isinstance(settings, Classification) and knows_costs(settings) else plain
+    )
 
 
 def token_decoder(
@@ -141,9 +176,13 @@ def build_task(
 
     `training` is the truth of the training rows, which may weigh the loss; without it the model can only answer.
     """
-    from training.task_models import FusedTask, TokenTask
+    from training.task_models import FusedTask, PairTask, TokenTask
 
-    if READS[scenario.tasks[task].kind] == "tokens":
+    settings = scenario.tasks[task]
+    if isinstance(settings, Alignment):
+        first, second = task_inputs(scenario, task)
+        return PairTask(first=first, second=second, head=alignment_head(settings, dims=(dims[first], dims[second])))
+    if READS[settings.kind] == "tokens":
         (name,) = task_inputs(scenario, task)
         head = build_head(scenario, task, decoder=decoder, dim=dims[name], training=training)
         return TokenTask(modality=name, head=head)
@@ -162,7 +201,7 @@ def build_head(scenario: Scenario, task: str, *, decoder: Decoder, dim: int, tra
     if isinstance(settings, TokenClassification) and isinstance(decoder, TokenClassificationDecoder):
         return token_head(scenario, task, settings, tags=len(decoder.tags), dim=dim)
     if isinstance(settings, Classification) and isinstance(decoder, ClassificationDecoder):
-        return classification_head(settings, decoder, dim=dim, training=training, label_smoothing=smoothing)
+        return classification_head(task, settings, decoder, dim=dim, training=training, label_smoothing=smoothing)
     if isinstance(settings, Relation) and isinstance(decoder, RelationDecoder):
         return relation_head(settings, decoder.classes, dim=dim, training=training, label_smoothing=smoothing)
     if isinstance(settings, Span) and isinstance(decoder, SpanDecoder):
@@ -173,6 +212,7 @@ def build_head(scenario: Scenario, task: str, *, decoder: Decoder, dim: int, tra
 
 
 def classification_head(
+    task: str,
     settings: Classification,
     decoder: ClassificationDecoder,
     *,
@@ -183,12 +223,28 @@ def classification_head(
     """A head over classes, which the training rows may weigh."""
     from heads.classification import ClassificationHead
 
+    instead, beside = cost_losses(task, settings, decoder.labels)
     return ClassificationHead(
         dim=dim,
         labels=len(decoder.labels),
         problem=decoder.problem,
         class_weights=class_weights(settings, decoder, training),
         label_smoothing=label_smoothing,
+        instead=instead,
+        beside=beside,
+    )
+
+
+def alignment_head(settings: Alignment, *, dims: tuple[int, int]) -> "nn.Module":
+    """A head that brings two modalities into one space."""
+    from heads.alignment import AlignmentHead
+
+    return AlignmentHead(
+        dims=dims,
+        dim=settings.dim,
+        hidden=settings.hidden,
+        dropout=settings.dropout,
+        temperature=settings.temperature,
     )
 
 

@@ -1,5 +1,6 @@
 """Prefect tasks around the stages. They hand on small JSON values: paths, digests, ids, counts."""
 
+import math
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flows.stages.fit import fit
 from flows.stages.job import Job, JobRef
 from flows.stages.package import package
 from flows.stages.prepare import prepare
+from flows.stages.pretrain import pretrain
 from flows.stages.release import release
 from flows.task_progress import Report, shown, timed
 from flows.tracking import TrainingRun
@@ -25,6 +27,20 @@ def prepare_task(ref: JobRef) -> Report:
     """Preparations fitted on the training rows."""
     with shown(ref["journal"]) as progress:
         return timed(lambda: prepare(Job.load(ref), progress=progress))
+
+
+@task(name="pretrain", cache_policy=NO_CACHE)
+def pretrain_task(ref: JobRef, tracking_uri: str) -> Report:
+    """Encoders that learn before the fit; every epoch's losses go into the MLflow run."""
+    run = TrainingRun.attach(tracking_uri=tracking_uri, run_id=ref["run_id"])
+    with shown(ref["journal"]) as progress:
+
+        def log(name: str, epoch: int, loss: float, held_out: float) -> None:
+            figures = {"loss": loss, "held_out_loss": held_out}
+            known = {f"pretrain.{name}.{key}": value for key, value in figures.items() if math.isfinite(value)}
+            run.log_metrics(known, step=epoch)
+
+        return timed(lambda: pretrain(Job.load(ref), progress=progress, on_epoch=log))
 
 
 @task(name="embed", cache_policy=NO_CACHE)

@@ -67,7 +67,10 @@ def run_stages(loaded: LoadedScenario, overrides: list[str], *, journal: Journal
         run.log_snapshot(
             scenario=loaded.scenario.name, snapshot_id=ingested["data"]["id"], rows=ingested["data"]["rows_kept"]
         )
-        reports = {"ingest": ingested, "prepare": tasks.prepare_task(ref), "embed": tasks.embed_task(ref)}
+        reports = {"ingest": ingested, "prepare": tasks.prepare_task(ref)}
+        if loaded.scenario.pretrain:
+            reports["pretrain"] = tasks.pretrain_task(ref, uri)
+        reports["embed"] = tasks.embed_task(ref)
         reports["fit"] = tasks.fit_task(ref, uri)
         reports["export"] = tasks.export_task(ref)
         reports["evaluate"] = tasks.evaluate_task(ref)

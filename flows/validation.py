@@ -48,3 +48,17 @@ def check_modality(modality: object) -> None:
             packaged_folder(modality.model)
         elif modality.weights not in {"hub", "scratch"}:
             local_path(modality.weights, model=modality.model)
+    if isinstance(modality, Text) and modality.vocabulary is not None:
+        check_vocabulary(modality, modality.vocabulary)
+
+
+def check_vocabulary(modality: Text, vocabulary: str) -> None:
+    """Raises WeightsError for a vocabulary that is not there, or that stands beside weights with one of their own."""
+    from modalities.weights import local_path
+
+    if modality.weights != "scratch":
+        raise WeightsError(
+            f"{modality.weights!r} come with a vocabulary of their own, but {vocabulary!r} is given. "
+            "Leave `vocabulary` out, or write `weights: scratch`."
+        )
+    local_path(vocabulary, model="vocabulary")

@@ -14,7 +14,8 @@ from heads.decoding import Problem
 class ClassificationHead(nn.Module):
     """A fused embedding [batch, dim] to logits [batch, labels].
 
-    Cross-entropy for binary (as two labels) and multiclass, binary cross-entropy for multilabel.
+    Cross-entropy for binary (as two labels) and multiclass, binary cross-entropy for multilabel. A loss of
+    `heads.cost_losses` may stand `instead` of cross-entropy, one more `beside` it.
     """
 
     reads: ClassVar[Literal["fused"]] = "fused"
@@ -28,8 +29,12 @@ class ClassificationHead(nn.Module):
         problem: Problem,
         class_weights: np.ndarray | None = None,
         label_smoothing: float = 0.0,
+        instead: nn.Module | None = None,
+        beside: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.instead = instead
+        self.beside = beside
         self.problem = problem
         self.label_smoothing = label_smoothing
         self.linear = nn.Linear(dim, labels)
@@ -50,9 +55,14 @@ class ClassificationHead(nn.Module):
         known = truth >= 0
         if not known.any():
             return logits.sum() * 0.0
-        return functional.cross_entropy(
-            logits[known], truth[known], weight=self.class_weights, label_smoothing=self.label_smoothing
-        )
+        loss = self._single(logits[known], truth[known])
+        return loss if self.beside is None else loss + self.beside(logits[known], truth[known])
+
+    def _single(self, logits: Tensor, truth: Tensor) -> Tensor:
+        if self.instead is not None:
+            given: Tensor = self.instead(logits, truth)
+            return given
+        return functional.cross_entropy(logits, truth, weight=self.class_weights, label_smoothing=self.label_smoothing)
 
 
 def balanced_weights(truth: np.ndarray, *, labels: int, problem: Problem) -> np.ndarray:

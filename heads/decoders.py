@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from heads.alignment_decoding import AlignmentDecoder
+from heads.cost_decoding import CostDecoder
 from heads.decoder import Decoder
 from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
@@ -15,6 +17,7 @@ KINDS: dict[str, type[Any]] = {
     "classification": ClassificationDecoder,
     "regression": RegressionDecoder,
     "token_classification": TokenClassificationDecoder,
+    "alignment": AlignmentDecoder,
     "relation": RelationDecoder,
     "span": SpanDecoder,
 }
@@ -28,7 +31,8 @@ def load_decoder(value: Mapping[str, Any]) -> Decoder:
             f"a decoder of kind {kind!r} is not known here; known are {sorted(KINDS)}. "
             "It was made by another version of polyloom: run the scenario again."
         )
-    decoder: Decoder = KINDS[str(kind)].from_json(value)
+    chosen = CostDecoder if "costs" in value else KINDS[str(kind)]
+    decoder: Decoder = chosen.from_json(value)
     return decoder
 
 

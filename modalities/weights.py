@@ -4,6 +4,7 @@ Weights that come inside an installed Python package are checked against a SHA-2
 """
 
 import importlib.util
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +66,10 @@ def packaged_folder(model: str) -> Path:
 
 
 def local_path(weights: str, *, model: str) -> Path:
-    """A path given as `weights`. Raises WeightsError when nothing is there."""
+    """A path given as `weights`, looked up here and in `POLYLOOM_DATA`. Raises WeightsError when nothing is there."""
     path = Path(weights).expanduser()
+    if not path.exists() and os.environ.get("POLYLOOM_DATA"):
+        path = Path(os.environ["POLYLOOM_DATA"]) / path
     if not path.exists():
         raise WeightsError(
             f"weights {weights!r} of {model!r}: no such file or folder, and it is none of {ALLOWED}. "

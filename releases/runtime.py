@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from heads.answers import Answer
 from heads.decoder import rows_of
 from heads.onnx import OnnxHead
+from heads.onnx_sides import OnnxSide, side_graph
 from modalities.encoders.onnx import OnnxEncoder, VectorEncoder, open_session
 from modalities.preparation.loading import load_preparation
 from modalities.preparation.protocol import Preparation
@@ -54,6 +55,7 @@ class Runtime:
         self.heads: dict[str, OnnxHead] = {name: self._head(name) for name in facts["tasks"]}
         self._lock = threading.Lock()
         self._searcher: Searcher | None = None
+        self._sides: dict[tuple[str, str], OnnxSide] = {}
 
     @classmethod
     def open(cls, bundle: Path, *, blobs: Path | None = None, digest: str | None = None) -> "Runtime":
@@ -151,6 +153,24 @@ class Runtime:
             result[part] = encoder(self.preparations[modality]([values[place] for place in part]))
         return result
 
+    def project(self, task: str, modality: str, values: Sequence[object | None]) -> np.ndarray:
+        """Unit vectors [values, dim] in the space that an alignment task made of two modalities; zeros where missing.
+
+        Raises RequestError for a task that is no alignment, and for a modality that it does not read.
+        """
+        head = self.heads.get(task)
+        if head is None or head.reads != "pair":
+            pairs = [name for name, known in self.heads.items() if known.reads == "pair"]
+            raise RequestError(f"{task!r} is no alignment of {self.name!r}; it has {pairs or 'none'}.")
+        if modality not in head.inputs:
+            raise RequestError(f"{task!r} does not read {modality!r}; it reads {' and '.join(head.inputs)}.")
+        side = self._side(task, modality)
+        known = [place for place, value in enumerate(values) if value is not None]
+        result = np.zeros((len(values), side.dim), dtype=np.float32)
+        if known:
+            result[known] = side(self.embed(modality, [values[place] for place in known]))
+        return result
+
     def search(
         self,
         *,
@@ -203,6 +223,13 @@ class Runtime:
         folder = self.folder / "heads" / task
         return OnnxHead(folder, session=open_session(folder / "model.onnx"))
 
+    def _side(self, task: str, modality: str) -> OnnxSide:
+        with self._lock:
+            if (task, modality) not in self._sides:
+                graph = side_graph(self.folder / "heads" / task, self.heads[task].inputs, modality)
+                self._sides[task, modality] = OnnxSide(open_session(graph))
+            return self._sides[task, modality]
+
     def _columns(self, kinds: set[str], value: object, *, what: str) -> dict[str, object]:
         columns = {
             getattr(given, "column", None) or given.columns[0]  # type: ignore[attr-defined]
@@ -227,10 +254,16 @@ def check_rows(heads: Mapping[str, OnnxHead], present: Mapping[str, np.ndarray])
     """Raises RequestError for a row that has nothing that any of the tasks reads."""
     given = np.any([readable_rows(head, present) for head in heads.values()], axis=0)
     if not given.all():
-        told = "; ".join(f"task {task!r} reads {', '.join(head.inputs)}" for task, head in heads.items())
+        told = "; ".join(f"task {task!r} reads {read_by(head)}" for task, head in heads.items())
         raise RequestError(f"Row {int(np.argmin(given)) + 1} has nothing that a task reads: {told}.")
 
 
 def readable_rows(head: OnnxHead, present: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Which rows have something that the head reads, bool [rows]."""
-    return np.asarray(np.any([present[name] for name in head.inputs], axis=0))
+    """Which rows have something that the head reads, bool [rows]; of a pair, both."""
+    enough = np.all if head.reads == "pair" else np.any
+    return np.asarray(enough([present[name] for name in head.inputs], axis=0))
+
+
+def read_by(head: OnnxHead) -> str:
+    """What a head reads, in words."""
+    return " and ".join(head.inputs) + ", both at once" if head.reads == "pair" else ", ".join(head.inputs)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from heads.alignment import AlignmentHead
 from heads.decoder import Decoder
 from modalities.encoders.embeddings import Embeddings
 from modalities.encoders.onnx import open_session
@@ -59,6 +60,18 @@ class NamedTask(nn.Module):
         return tuple(outputs[name] for name in sorted(outputs))
 
 
+class OneOutput(nn.Module):
+    """A module with one output, given as the others give theirs."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, given: Tensor) -> tuple[Tensor]:
+        """The output alone."""
+        return (self.module(given),)
+
+
 def task_inputs(task: TaskModel, arrays: Mapping[str, Tensor]) -> Encoded:
     """A graph's inputs as a task reads them: see `heads.onnx` for their names."""
     if task.head.reads in {"fused", "pair"}:
@@ -97,9 +110,20 @@ def export_head(task: TaskModel, *, example: Arrays, decoder: Decoder, folder: P
         outputs = sorted(task(task_inputs(task, {name: torch.from_numpy(array) for name, array in example.items()})))
     graph = NamedTask(task, tuple(example))
     difference = export_graph(graph, example=example, outputs=outputs, path=folder / "model.onnx")
+    if isinstance(task.head, AlignmentHead):
+        difference = max(difference, *(export_side(task, number, example, folder) for number in (0, 1)))
     facts = {"reads": task.head.reads, "inputs": list(task.inputs), "outputs": outputs}
     write_json(folder / "head.json", {**facts, "decoder": decoder.to_json(), "parity": difference})
     return difference
+
+
+def export_side(task: TaskModel, number: int, example: Arrays, folder: Path) -> float:
+    """One side of an alignment as a graph of its own, `first.onnx` or `second.onnx`: a pooled embedding to a vector."""
+    side = ("first", "second")[number]
+    given = {"embedding": example[task.inputs[number]]}
+    return export_graph(
+        OneOutput(getattr(task.head, side)), example=given, outputs=["vector"], path=folder / f"{side}.onnx"
+    )
 
 
 def fused_example(dims: Mapping[str, int]) -> Arrays:

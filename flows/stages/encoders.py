@@ -12,6 +12,7 @@ import numpy as np
 from flows.assembly import build_encoder, has_encoder, is_live
 from flows.spec import Image, Text
 from flows.stages.job import Job, ModalityValues
+from flows.stages.pretrained import pretrained_weights, starting_encoder
 from modalities.encoders.onnx import OnnxEncoder, VectorEncoder
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.weights import PACKAGED
@@ -51,11 +52,7 @@ def graph_facts(job: Job, name: str) -> dict[str, Any]:
     modality = job.scenario.modalities[name]
     if not isinstance(modality, Image | Text):
         return {"kind": modality.kind}
-    weights = (
-        fitted_digest(job, name)
-        if is_live(job.scenario, name)
-        else weights_digest(modality, seed=job.scenario.recipe.seed)
-    )
+    weights = starting_digest(job, name, modality) if not is_live(job.scenario, name) else fitted_digest(job, name)
     pooling = modality.pooling if isinstance(modality, Text) else None
     facts = {"kind": modality.kind, "model": modality.model, "weights": weights, "pooling": pooling}
     if not isinstance(modality, Text):
@@ -89,6 +86,12 @@ def fitted_digest(job: Job, name: str) -> str:
 def fitted_weights(job: Job, name: str) -> Path:
     """Where the fit left an encoder's weights."""
     return job.folder / "fitted" / "encoders" / f"{name}.safetensors"
+
+
+def starting_digest(job: Job, name: str, modality: Image | Text) -> str:
+    """What identifies weights that the fit leaves as they are."""
+    pretrained = pretrained_weights(job, name)
+    return weights_digest(modality, seed=job.scenario.recipe.seed) if pretrained is None else file_digest(pretrained)
 
 
 def weights_digest(modality: Image | Text, *, seed: int) -> str:
@@ -136,10 +139,10 @@ def on_device(job: Job, name: str, *, digest: str) -> AnyEncoder:
 
 
 def loaded_encoder(job: Job, name: str) -> "nn.Module":
-    """The encoder in torch: as the fit left it, or as its weights came."""
+    """The encoder in torch: as the fit left it, as it was pretrained here, or as its weights came."""
     from safetensors.torch import load_file
 
-    encoder = build_encoder(job.scenario.modalities[name], seed=job.scenario.recipe.seed)
+    encoder = starting_encoder(job, name)
     if is_live(job.scenario, name):
         encoder.load_state_dict(load_file(fitted_weights(job, name)))
     return encoder

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.assembly import build_encoder, is_live, is_trained
+from flows.assembly import is_live, is_trained
 from flows.scenario_checks import table_of
 from flows.spec import Image
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.job import Job
+from flows.stages.pretrained import starting_encoder
 from flows.task_assembly import build_decoder, build_task
 from heads.decoder import rows_of
 from polyloom.durable import publish_folder, write_json
@@ -105,7 +106,7 @@ def target(job: Job, task: str) -> "Target":
     decoder = build_decoder(
         job.scenario,
         task,
-        column_kind=job.scenario.data[table_of(job.scenario, task)].columns[settings.target],
+        column_kind=job.scenario.data[table_of(job.scenario, task)].columns.get(settings.target, ""),
         training=[values[row] for row in job.split("train", task=task)],
     )
     return Target(truth=decoder.encode(values), decoder=decoder, loss_weight=settings.loss_weight, set=job.set_of(task))
@@ -119,7 +120,7 @@ def build_model(job: Job, inputs: dict[str, "ModalityInput"], targets: dict[str,
 
     seed = job.scenario.recipe.seed
     live = [name for name in inputs if is_live(job.scenario, name)]
-    encoders = {name: build_encoder(job.scenario.modalities[name], seed=seed) for name in live}
+    encoders = {name: starting_encoder(job, name) for name in live}
     for name, encoder in encoders.items():
         encoder.requires_grad_(is_trained(job.scenario, name))
     dims = {name: width(given, encoders.get(name)) for name, given in inputs.items()}

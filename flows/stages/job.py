@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from flows.scenario_checks import table_of, task_tables
+from flows.scenario_checks import paired_lists, table_of, task_tables
 from flows.scenario_file import load_scenario
 from flows.spec import Scenario
 from flows.task_assembly import target_values
@@ -82,15 +82,17 @@ class Job:
 
     @functools.cached_property
     def task_rows(self) -> list[dict[str, object]]:
-        """The rows of all tables that the tasks learn from."""
-        return [row for table in self.task_tables for row in self.rows(table)]
+        """The rows of all tables that the tasks learn from; of a list of texts for one picture, each is a row."""
+        return [row for table in self.task_tables for row in self._task_rows_of(table)]
 
     @functools.cached_property
     def sets(self) -> np.ndarray | None:
         """For each task row the number of its table; None where there is one table."""
         if len(self.task_tables) == 1:
             return None
-        return np.repeat(np.arange(len(self.task_tables)), [len(self.rows(table)) for table in self.task_tables])
+        return np.repeat(
+            np.arange(len(self.task_tables)), [len(self._task_rows_of(table)) for table in self.task_tables]
+        )
 
     def set_of(self, task: str) -> int:
         """The number of the table that a task learns from."""
@@ -136,6 +138,10 @@ class Job:
         write_json(self.folder / f"{stage}.json", report)
         return report
 
+    def _task_rows_of(self, table: str) -> list[dict[str, object]]:
+        lists = paired_lists(self.scenario, table)
+        return one_text_a_row(self.rows(table), lists) if lists else self.rows(table)
+
     def _read(self, table: str) -> list[dict[str, object]]:
         image = self.scenario.data[table].image
         rows: list[dict[str, object]] = self.snapshot.table(table).to_pylist()
@@ -143,6 +149,17 @@ class Job:
             if image and row[image] is not None:
                 row[image] = str(blob_path(home() / "blobs", str(row[image])))
         return rows
+
+
+def one_text_a_row(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> list[dict[str, object]]:
+    """Rows in which each text of a list stands alone beside the row's other values; an empty list leaves one row."""
+    for column in columns:
+        rows = [
+            {**row, column: text}
+            for row in rows
+            for text in (row[column] if isinstance(row[column], list) and row[column] else [None])
+        ]
+    return list(rows)
 
 
 def modality_values(preparation: Preparation, rows: Sequence[dict[str, object]]) -> ModalityValues:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from modalities.encoders.embeddings import Embeddings
@@ -24,6 +25,22 @@ class PictureEncoder(nn.Module):
     def forward(self, pixels: Tensor) -> Embeddings:
         """Embeddings of a batch; InceptionV3's auxiliary output is not used."""
         return Embeddings(pooled=self.backbone(pixels))
+
+    def last_map(self, pixels: Tensor) -> Tensor:
+        """The last feature map [batch, channels, height, width], before it is pooled; a transformer's as a grid."""
+        found: list[Tensor] = self.backbone.forward_intermediates(  # type: ignore[operator]
+            pixels, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
+        )
+        return found[-1]
+
+    def map_shape(self, size: int) -> tuple[int, int]:
+        """Channels and height of the last feature map for pictures of `size` pixels."""
+        training = self.backbone.training
+        self.backbone.eval()
+        with torch.inference_mode():
+            _, channels, height, _ = self.last_map(torch.zeros(1, 3, size, size)).shape
+        self.backbone.train(training)
+        return int(channels), int(height)
 
 
 def build_picture_encoder(*, model: str, weights: str) -> PictureEncoder:

@@ -45,6 +45,11 @@ class TextEncoder(nn.Module):
         real = attention_mask.unsqueeze(-1).to(tokens.dtype)
         return Embeddings(pooled=(tokens * real).sum(1) / real.sum(1).clamp(min=1.0), tokens=tokens)
 
+    def token_embedding(self) -> Tensor:
+        """The matrix [vocabulary, dim] that tokens are looked up in."""
+        weight: Tensor = self.backbone.get_input_embeddings().weight  # type: ignore[operator]
+        return weight
+
     def _windows(self, ids: Tensor, mask: Tensor, types: Tensor, *, window: int) -> Tensor:
         """Tokens [batch, tokens, dim], each window of a row read alone."""
         rows, length = ids.shape

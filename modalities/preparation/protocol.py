@@ -35,6 +35,7 @@ class VectorPreparation(Preparation, Protocol):
 
 
 def text_value(row: Mapping[str, object], columns: Sequence[str]) -> str | None:
-    """The row's text columns, one a line; None where all are missing or blank."""
-    parts = [str(row[name]).strip() for name in columns if row.get(name) is not None]
+    """The row's text columns, one a line, and so are the texts of a list; None where all are missing or blank."""
+    given = [row[name] for name in columns if row.get(name) is not None]
+    parts = [str(part).strip() for value in given for part in (value if isinstance(value, (list, tuple)) else [value])]
     return "\n".join(part for part in parts if part) or None

@@ -10,6 +10,7 @@ from modalities.preparation.protocol import Arrays, text_value
 from polyloom.durable import read_json, write_json
 
 UNKNOWN = "[UNK]"
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>")
 
 
 class TextPreparation:
@@ -44,6 +45,35 @@ class TextPreparation:
         """Number of tokens of each text after truncation, int64 [len(values)]."""
         encodings = self._tokenizer.encode_batch_fast([str(value) for value in values])
         return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+
+    def pieces(self, values: Sequence[object]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Each text's token ids and the number of the word that each is a piece of, -1 for none; int64 [tokens]."""
+        encodings = self._tokenizer.encode_batch([str(value) for value in values])
+        return [
+            (
+                np.array(encoding.ids, dtype=np.int64),
+                np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64),
+            )
+            for encoding in encodings
+        ]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many tokens there are."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    @property
+    def mask_id(self) -> int | None:
+        """The id of the token that hides another, None where the vocabulary has none."""
+        found = (self._tokenizer.token_to_id(name) for name in ("[MASK]", "<mask>"))
+        return next((number for number in found if number is not None), None)
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """The ids of tokens that are no piece of a text."""
+        added = [number for number, token in self._tokenizer.get_added_tokens_decoder().items() if token.special]
+        named = [self._tokenizer.token_to_id(name) for name in SPECIAL]
+        return tuple(sorted({*added, *(number for number in named if number is not None)}))
 
     def known_share(self, text: str) -> float:
         """Share of a text's tokens that the vocabulary knows, 0..1: how far the encoder can read it at all."""

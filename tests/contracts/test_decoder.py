@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from heads.alignment_decoding import AlignmentDecoder
 from heads.decoder import Decoder, rows_of
 from heads.decoders import KINDS, load_decoder, metrics_of
 from heads.decoding import ClassificationDecoder
@@ -55,6 +56,15 @@ def entities():
     return Case(given, values, outputs, [["Ada", "in", "New", "York"], "nobody", "Ada Byron", ["Rome", "Oslo"]])
 
 
+def pair():
+    # One picture with fifteen captions, then thirty pictures with one each: turned round, the first finds none.
+    numbers = np.concatenate([np.zeros(15, int), np.arange(1, 31)])
+    values = [(f"caption {row}", f"picture {number}") for row, number in enumerate(numbers)]
+    vectors = np.eye(31)[numbers]
+    given = AlignmentDecoder(sides=("text", "image"))
+    return Case(given, values, {"first": vectors, "second": vectors}, ["text"] * len(values))
+
+
 def relation():
     labels = ("Cause(e1,e2)", "Cause(e2,e1)", "Other", "退款(e1,e2)")
     given = RelationDecoder(ClassificationDecoder(problem="multiclass", labels=labels))
@@ -77,6 +87,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "many labels": many_labels,
     "number": number,
     "entities": entities,
+    "pair": pair,
     "relation": relation,
     "span": span,
 }

@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from heads.alignment import AlignmentHead
+from heads.alignment_decoding import AlignmentDecoder
 from heads.classification import ClassificationHead
 from heads.decoder import Decoder
 from heads.decoding import ClassificationDecoder
@@ -24,7 +26,7 @@ from heads.token_decoding import TokenClassificationDecoder
 from modalities.encoders.onnx import open_session
 from modalities.fusion import ConcatFusion
 from training.export import export_head, fused_example, task_inputs
-from training.task_models import FusedTask, TaskModel, TokenTask
+from training.task_models import FusedTask, PairTask, TaskModel, TokenTask
 
 DIMS = {"text": 6, "image": 4}
 
@@ -83,6 +85,14 @@ def entities() -> Case:
     return Case(model, given, inputs, truth, {"tags": torch.full((3, 5), -1)})
 
 
+def pair() -> Case:
+    head = AlignmentHead(dims=(DIMS["text"], DIMS["image"]), dim=5, hidden=3, dropout=0.1)
+    truth = {"first": torch.tensor([0, -1, 2]), "second": torch.tensor([0, 1, 2])}
+    unknown = {"first": torch.tensor([0, -1, -1]), "second": torch.tensor([-1, 0, -1])}
+    model = PairTask(first="text", second="image", head=head)
+    return Case(model, AlignmentDecoder(sides=("text", "image")), fused_example(DIMS), truth, unknown)
+
+
 def tokens(rows: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(rows, 7, 6)).astype(np.float32)
 
@@ -109,6 +119,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "many labels": many_labels,
     "number": number,
     "entities": entities,
+    "pair": pair,
     "relation": relation,
     "span": span,
 }

@@ -1,0 +1,70 @@
+"""What can be wrong once every name in a scenario leads somewhere: costs, pairs, pretraining."""
+
+from collections.abc import Iterator
+
+from flows.scenario_checks import modality_columns, table_of, task_inputs
+from flows.source_checks import unknown
+from flows.spec import Alignment, Classification, Image, Pretrain, Rows, Scenario, Text
+
+OF_TEXT, OF_PICTURES = {"mask", "unit"}, {"mask", "patch", "noise"}
+
+
+def further_problems(scenario: Scenario) -> list[str]:
+    """One sentence for each; empty when the scenario holds together."""
+    found = list(pretrain_problems(scenario))
+    for name, task in scenario.tasks.items():
+        if isinstance(task, Classification):
+            found += cost_problems(name, task, scenario.data[table_of(scenario, name)])
+        elif isinstance(task, Alignment):
+            found += pair_problems(scenario, name)
+    return found
+
+
+def cost_problems(name: str, task: Classification, rows: Rows) -> Iterator[str]:
+    """Costs or a tree of labels for a task that has several labels a row, or that weighs its classes otherwise."""
+    if not (task.costs or task.hierarchy):
+        return
+    if rows.columns.get(task.target) == "labels":
+        yield f"tasks.{name}: costs and hierarchy are for one label a row; {task.target!r} holds lists of labels."
+    if task.hierarchy and task.hierarchy_loss != "none" and task.class_weights == "balanced":
+        yield f"tasks.{name}.class_weights: 'balanced' has no part in hierarchy_loss {task.hierarchy_loss!r}. Drop one."
+
+
+def pair_problems(scenario: Scenario, name: str) -> Iterator[str]:
+    """A task over pairs that does not read exactly two modalities."""
+    read = task_inputs(scenario, name)
+    if len(set(read)) != 2:
+        yield (
+            f"tasks.{name}.inputs: an alignment brings two modalities together, here are {len(set(read))} "
+            f"({', '.join(read) or 'none'}). Name two of {', '.join(scenario.modalities)}."
+        )
+
+
+def pretrain_problems(scenario: Scenario) -> Iterator[str]:
+    """Modalities and tables that are not there, and settings that mean nothing to a modality."""
+    for name, settings in scenario.pretrain.items():
+        modality = scenario.modalities.get(name)
+        if modality is None:
+            yield unknown(f"pretrain.{name}", name, scenario.modalities)
+            continue
+        if not isinstance(modality, Image | Text):
+            yield f"pretrain.{name}: a modality of kind {modality.kind} has no encoder; image and text have one."
+            continue
+        yield from wrong_settings(name, settings, modality)
+        for table in settings.rows:
+            if table not in scenario.data:
+                yield unknown(f"pretrain.{name}.rows", table, scenario.data)
+            elif not set(modality_columns(modality, name, scenario.data[table])) & scenario.data[table].column_names():
+                yield f"pretrain.{name}.rows: data.{table} has no column that the modality reads."
+
+
+def wrong_settings(name: str, settings: Pretrain, modality: Image | Text) -> Iterator[str]:
+    """A kind of pretraining, or a key, that belongs to the other modality."""
+    of_text = isinstance(modality, Text)
+    kinds = ("masked_language",) if of_text else ("masked_picture", "denoising")
+    if settings.kind is not None and settings.kind not in kinds:
+        yield f"pretrain.{name}.kind: {settings.kind!r} is not for {modality.kind}. Allowed: {', '.join(kinds)}."
+    for key in sorted(settings.model_fields_set & ((OF_PICTURES - OF_TEXT) if of_text else (OF_TEXT - OF_PICTURES))):
+        yield f"pretrain.{name}.{key}: means nothing to a modality of kind {modality.kind}. Leave it out."
+    if isinstance(modality, Text) and modality.form != "text":
+        yield f"pretrain.{name}: whole texts are read, but modalities.{name}.form is {modality.form!r}."
