@@ -10,12 +10,12 @@ from ingestion.decisions import decide
 from ingestion.forgotten import Forgotten
 from ingestion.parts import PartStore
 from ingestion.picture_intake import PictureIntake
+from ingestion.quarantined import Quarantined, quarantine_of
 from ingestion.repaired import Repaired, repaired_tables
 from ingestion.replayed import Replayed
 from ingestion.sources import TableSource
 from ingestion.splits import Boundaries
 from ingestion.tables import ReadTable, read_table
-from ingestion.views import Quarantined, quarantine_of
 from polyloom.progress import Progress
 
 
@@ -87,7 +87,7 @@ class Assembling:
             targets=self.rare_labels.get(before.read.source.name, ()),
             fractions=self.fractions,
             seed=self.seed,
-            known=before.boundaries,
+            known=before.splits.boundaries,
         )
         table.without(before, kept=repaired.kept, refused=repaired.refused)
         return table

@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 
 from ingestion.history import (
     folder_bytes,
-    part_bytes,
-    part_digests,
+    readable_folders,
     snapshot_folders,
     snapshots_newest_first,
+    stored_bytes,
+    stored_names,
 )
 from ingestion.replayed import FOLDER
-from ingestion.snapshots import PARTS, Snapshot, open_snapshot
+from ingestion.snapshots import PARTS, Snapshot, is_readable, open_snapshot
 from polyloom.durable import locked, sync_folder
 from polyloom.errors import RequestError
 from polyloom.progress import SILENT, Progress
@@ -69,7 +70,8 @@ def collect(
     """Remove what a scenario needs no more; `folder` is the scenario's in the snapshot store.
 
     The current snapshot stays, the newest `keep`, and those whose ids are `named` by releases and runs. Pictures stay
-    that any scenario's snapshot shows, those in `pictures` (SHA-256), and those younger than `young_seconds`.
+    that any scenario's snapshot shows, those in `pictures` (SHA-256), and those younger than `young_seconds`. Snapshots
+    that another version of polyloom wrote go, unless they are named.
     Raises RequestError for a scenario that was never ingested, or a `keep` below 1.
     """
     if keep < 1:
@@ -126,17 +128,17 @@ def remove_draft(draft: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def remove_parts(folder: Path, digests: Iterable[str]) -> None:
-    """Remove parts; the record that makes a part known goes first."""
-    for digest in digests:
-        (folder / PARTS / f"{digest}.json").unlink(missing_ok=True)
-        for path in (folder / PARTS).glob(f"{digest}.*"):
+def remove_parts(folder: Path, names: Iterable[str]) -> None:
+    """Remove parts and views; the record that makes a part known goes first."""
+    for name in names:
+        (folder / PARTS / f"{name}.json").unlink(missing_ok=True)
+        for path in (folder / PARTS).glob(f"{name}.*"):
             path.unlink(missing_ok=True)
 
 
 def unused_parts(folder: Path, snapshots: Iterable[Snapshot]) -> list[str]:
-    """The parts of a scenario that none of the snapshots rests on."""
-    used = {digest for snapshot in snapshots for digest in part_digests(snapshot)}
+    """The parts and views of a scenario that none of the snapshots rests on."""
+    used = {name for snapshot in snapshots for name in stored_names(snapshot)}
     return sorted({path.name.partition(".")[0] for path in (folder / PARTS).glob("[!.]*")} - used)
 
 
@@ -150,14 +152,20 @@ def _planned(
 ) -> _Plan:
     known = snapshots_newest_first(folder)
     kept = [one for place, one in enumerate(known) if place < keep or one.id in named or one.folder.name in named]
-    others = [open_snapshot(path) for other in scenario_folders(folder.parent) if other != folder
-              for path in snapshot_folders(other)]  # fmt: skip
-    shown = pictures | shown_pictures([*kept, *others])
+    foreign = sorted({*snapshot_folders(folder)} - {*readable_folders(folder)})
+    others = [path for other in scenario_folders(folder.parent) if other != folder for path in snapshot_folders(other)]
+    shown = pictures | shown_pictures([*kept, *(open_snapshot(path) for path in others if is_readable(path))])
     before = time.time() - young_seconds
     stored = [path for path in blobs.glob("[0-9a-f][0-9a-f]/*") if path.name not in shown]
+    if not all(map(is_readable, others)):
+        # What they show is not known, so no picture may go.
+        stored = []
     return _Plan(
         kept=tuple(one.id for one in kept),
-        snapshots=[one.folder for one in known if one not in kept],
+        snapshots=[
+            *(one.folder for one in known if one not in kept),
+            *(path for path in foreign if path.name not in named),
+        ],
         drafts=[*drafts(folder), *(path for path in blobs.glob("*/.*") if path.stat().st_mtime < before)],
         parts=unused_parts(folder, kept),
         pictures=[path for path in stored if path.stat().st_mtime < before],
@@ -169,7 +177,7 @@ def _size(folder: Path, plan: _Plan) -> int:
     return (
         sum(map(folder_bytes, plan.snapshots))
         + sum(drafts)
-        + sum(part_bytes(folder, digest) for digest in plan.parts)
+        + sum(stored_bytes(folder, name) for name in plan.parts)
         + sum(path.stat().st_size for path in plan.pictures)
     )
 

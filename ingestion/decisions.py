@@ -1,5 +1,6 @@
 """What only several rows or tables can decide: repeated values, lonely labels, references that lead nowhere."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -53,8 +54,23 @@ def _refuse_dangling(table: AssembledTable, tables: Mapping[str, AssembledTable]
             table.refuse({int(kept[place]): Refusal("unknown_reference", told)})
 
 
+def _has_none_alone(table: AssembledTable, column: str) -> bool:
+    """Whether the parts' profiles, which count the values where these are few, show every label twice or more."""
+    counts: Counter[str] = Counter()
+    for part in table.read.parts if table.chosen.all() else ():
+        figures = table.store.profile(part)["columns"][column]
+        if figures["capped"]:
+            return False
+        counts.update(figures["values"])
+    if table.late:
+        counts.subtract(table.columns.at(column, np.array(sorted(table.late))).to_pylist())
+    return bool(counts) and 1 not in counts.values()
+
+
 def _refuse_lonely(table: AssembledTable, columns: Sequence[str]) -> None:
     for column in columns:
+        if _has_none_alone(table, column):
+            continue
         kept = table.kept()
         values = table.column(column)
         if len(kept) < len(values):

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from ingestion.part_making import FORMAT
 from ingestion.readers.archives import split_member
 from ingestion.readers.choice import files_of, open_reader
 from ingestion.readers.chunks import rows_digest
 from ingestion.readers.parquet import ParquetReader
 from ingestion.readers.reader import Reader
 from ingestion.sources import TableSource
-from ingestion.tables import FORMAT
 from polyloom.durable import file_digest, json_digest
 
 # Options that name a folder or a file beside the source's own.

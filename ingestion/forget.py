@@ -86,9 +86,11 @@ def forget(
 
     Raises:
         RequestError: a key that no row has and that was never forgotten.
+        IntegrityError: a scenario has a snapshot that another version of polyloom wrote.
     """
     keys = [key.partition("-")[0] if REPEATED.fullmatch(key) else key for key in keys]
     with every_scenario_locked(folder.parent, progress):
+        _check_readable(folder.parent)
         ledger = Forgotten.open(folder)
         rewriting = Rewriting(folder, set(keys), Rows(references=references), blobs)
         _check_known(folder, keys, rewriting, ledger)
@@ -108,6 +110,13 @@ def forget(
         places=rewriting.places,
         held_by=ledger.told(keys, "snapshots"),
     )
+
+
+def _check_readable(store: Path) -> None:
+    """Raise IntegrityError for a snapshot of which nobody can say what it holds, before anything is removed."""
+    for scenario in scenario_folders(store):
+        for path in snapshot_folders(scenario):
+            open_snapshot(path)
 
 
 def _check_known(folder: Path, keys: Sequence[str], rewriting: Rewriting, ledger: Forgotten) -> None:

@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 from ingestion.checking import Checked
 from ingestion.forgotten_rows import Rows, mentioned
 from ingestion.history import snapshot_folders
+from ingestion.manifest import split_counts
 from ingestion.parts import Part, PartStore, part_of
 from ingestion.profile import Profile, merge, profile
 from ingestion.quarantine import counted
 from ingestion.refused_row import original_values
 from ingestion.snapshots import MANIFEST, PARTS, QUARANTINE, REFUSED, Snapshot, current_snapshot, open_snapshot
-from ingestion.sources import SPLITS
-from ingestion.views import viewed
-from polyloom.durable import file_digest, json_digest, publish_folder, read_json, replace_file, write_json
+from ingestion.views import View, parts_and_views, put_view, view_rows, viewed
+from polyloom.durable import file_digest, json_digest, json_line, publish_folder, read_json, replace_file
 
 IMAGE_DIGITS = 64
 
@@ -58,19 +58,18 @@ class Rewriting:
 
     def publish(self, snapshot: Snapshot) -> str:
         """Write a snapshot without the item beside the old one; returns its id."""
-        tables, views = {}, {}
         quarantine = self._cleaned(snapshot.quarantine())
-        for name, described in snapshot.manifest["tables"].items():
-            views[name] = self._view(snapshot, name)
-            tables[name] = self._described(name, described, views[name], quarantine)
+        tables = {
+            name: self._described(name, described, quarantine)
+            for name, described in snapshot.manifest["tables"].items()
+        }
+        self._store.sync()
         facts = {**snapshot.manifest, "tables": tables, "was": snapshot.id}
         identity = json_digest({"was": snapshot.id, "tables": tables})
         with publish_folder(self.folder / identity) as draft:
-            for name, view in views.items():
-                pq.write_table(view, draft / f"{name}.view.parquet", compression="zstd")
             pq.write_table(quarantine, draft / QUARANTINE)
             files = {path.name: file_digest(path) for path in sorted(draft.glob("*.parquet"))}
-            write_json(draft / MANIFEST, {**facts, "id": identity, "files": files})
+            (draft / MANIFEST).write_bytes(json_line({**facts, "id": identity, "files": files}))
         return identity
 
     def clean_refused(self) -> None:
@@ -114,13 +113,20 @@ class Rewriting:
 
     def _look_at_view(self, snapshot: Snapshot, name: str) -> None:
         """How many rows leave, and the pictures that only the view knows."""
-        view = self._read_view(snapshot, name)
-        gone = self._leaving(snapshot, name, view)
-        self.counts[name] = max(self.counts[name], int(gone.sum()))
-        self.pictures |= set(view["image"].filter(pa.array(gone)).drop_null().to_pylist())
-        if snapshot.folder == self._current:
-            lines = snapshot.table(name, ["_source", "_row"]).filter(pa.array(gone)).to_pylist()
-            self.places += [f"{line['_source']}, row {line['_row']}" for line in lines]
+        count = 0
+        for part, view in parts_and_views(snapshot.manifest["tables"][name]):
+            going = self._going[part.digest].kept
+            if not going.any():
+                continue
+            rows = view_rows(self._store, part, view)
+            rows = rows.filter(going[rows.rows])
+            count += len(rows.rows)
+            if rows.image is not None:
+                self.pictures |= set(rows.image.drop_null().to_pylist())
+            if snapshot.folder == self._current:
+                lines = self._store.kept(part, ["_source", "_row"]).take(pa.array(rows.rows)).to_pylist()
+                self.places += [f"{line['_source']}, row {line['_row']}" for line in lines]
+        self.counts[name] = max(self.counts[name], count)
 
     def _look_at_stopped(self) -> None:
         path = self.folder / REFUSED
@@ -161,54 +167,45 @@ class Rewriting:
             self._rewritten[part.digest] = self._store.put(digest, checked)
         return self._rewritten[part.digest]
 
-    def _view(self, snapshot: Snapshot, name: str) -> pa.Table:
-        """The view of the rows that stay, at their new positions."""
-        view = self._read_view(snapshot, name)
-        stays = ~self._leaving(snapshot, name, view)
-        numbers = np.asarray(view["part"])
-        rows = np.asarray(view["row"]).copy()
-        for number, part in enumerate(snapshot.manifest["tables"][name]["parts"]):
-            going = self._going[part["digest"]].kept
-            mine = numbers == number
-            rows[mine] -= np.cumsum(going)[rows[mine]].astype(rows.dtype)
-        moved = view.set_column(view.column_names.index("row"), view.schema.field("row"), pa.array(rows))
-        return moved.filter(pa.array(stays))
+    def _view(self, part: Part, view: View) -> View:
+        """The view of the rows that stay, at their new positions; the same one where its part stays."""
+        staying = self._part(part)
+        if staying is part:
+            return view
+        going = self._going[part.digest].kept
+        rows = view_rows(self._store, part, view)
+        rows = rows.filter(~going[rows.rows])
+        moved = rows._replace(rows=rows.rows - np.cumsum(going)[rows.rows])
+        kept = self._store.kept(staying, ["_identity", "_hash"]).take(pa.array(moved.rows))
+        hashes = kept["_hash"].combine_chunks()
+        if moved.hash is not None:
+            hashes = pc.coalesce(moved.hash, hashes)
+        return put_view(self._store, staying, moved, identity=np.asarray(kept["_identity"]), hashes=hashes)
 
-    def _leaving(self, snapshot: Snapshot, name: str, view: pa.Table) -> np.ndarray:
-        numbers, rows = np.asarray(view["part"]), np.asarray(view["row"])
-        leaving = np.zeros(len(rows), dtype=bool)
-        for number, part in enumerate(snapshot.manifest["tables"][name]["parts"]):
-            mine = numbers == number
-            leaving[mine] = self._going[part["digest"]].kept[rows[mine]]
-        return leaving
-
-    def _described(
-        self, name: str, described: Mapping[str, Any], view: pa.Table, quarantine: pa.Table
-    ) -> dict[str, Any]:
+    def _described(self, name: str, described: Mapping[str, Any], quarantine: pa.Table) -> dict[str, Any]:
         """A table's entry in the manifest, counted anew."""
         reasons = quarantine.filter(pc.equal(quarantine["table"], name))["reason"].to_pylist()
-        counts = np.bincount(np.asarray(view["split"]), minlength=len(SPLITS))
-        gone = described["rows_kept"] + described["rows_quarantined"] - view.num_rows - len(reasons)
-        parts = [self._part(part_of(part)) for part in described["parts"]]
-        profiled = {"profile": self._profile(described, view, parts)} if gone and "profile" in described else {}
+        pairs = list(parts_and_views(described))
+        parts, views = [self._part(part) for part, _ in pairs], [self._view(part, view) for part, view in pairs]
+        kept = sum(view.rows for view in views)
+        gone = described["rows_kept"] + described["rows_quarantined"] - kept - len(reasons)
+        profiled = {"profile": self._profile(described, parts, views)} if gone and "profile" in described else {}
         return {
             **described,
             **profiled,
             "rows_available": described["rows_available"] - gone,
-            "rows_in": view.num_rows + len(reasons),
-            "rows_kept": view.num_rows,
+            "rows_in": kept + len(reasons),
+            "rows_kept": kept,
             "rows_quarantined": len(reasons),
             "reasons": counted(reasons),
-            "splits": {split: int(count) for split, count in sorted(zip(SPLITS, counts, strict=True)) if count},
+            "splits": split_counts(views),
             "parts": [asdict(part) for part in parts],
+            "views": [asdict(view) for view in views],
         }
 
-    def _profile(self, described: Mapping[str, Any], view: pa.Table, parts: Sequence[Part]) -> Profile:
-        batches = viewed(described, view, parts, self._store, list(described["columns"]))
+    def _profile(self, described: Mapping[str, Any], parts: Sequence[Part], views: Sequence[View]) -> Profile:
+        batches = viewed(described, zip(parts, views, strict=True), self._store, list(described["columns"]))
         return merge([profile(batch) for batch in batches])
-
-    def _read_view(self, snapshot: Snapshot, name: str) -> pa.Table:
-        return pq.read_table(snapshot.folder / f"{name}.view.parquet")
 
     def _cleaned(self, refused: pa.Table) -> pa.Table:
         return refused.filter(pa.array(~self._rows.refused_naming(refused, self.keys), pa.bool_()))

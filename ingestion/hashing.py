@@ -80,6 +80,14 @@ def key_texts(hashes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(digits).view(f"S{KEY_DIGITS}").ravel()
 
 
+def finalised(numbers: np.ndarray) -> np.ndarray:
+    """Each number, uint64, with all its bits mixed: splitmix64's finaliser."""
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
 def _named(name: str, column: pa.Array) -> pa.Array:
     """The values as text, with their lengths: no content can pass for another, whatever signs it holds."""
     length = None
@@ -117,18 +125,11 @@ def _mixed(texts: pa.Array, lengths: np.ndarray) -> np.ndarray:
         columns = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         padded[rows, columns] = content[starts[rows] + columns]
     numbers = padded.view("<u8")
-    found = _finalised(lengths.astype(np.uint64))
+    found = finalised(lengths.astype(np.uint64))
     for word in range(words):
         there = lengths > word * 8
-        found[there] = _finalised(found[there] ^ numbers[there, word])
+        found[there] = finalised(found[there] ^ numbers[there, word])
     return found
-
-
-def _finalised(numbers: np.ndarray) -> np.ndarray:
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
 def _digests(texts: pa.Array) -> Iterator[bytes]:

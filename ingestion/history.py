@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ingestion.replayed import MARK
-from ingestion.snapshots import MANIFEST, PARTS, Snapshot, current_snapshot, open_snapshot
+from ingestion.snapshots import MANIFEST, PARTS, Snapshot, current_snapshot, is_readable, open_snapshot
 from polyloom.errors import RequestError, suggestion
 
 FEWEST_DIGITS = 4
@@ -53,8 +52,8 @@ class Origin:
 
 def list_snapshots(folder: Path) -> list[SnapshotEntry]:
     """A scenario's snapshots, newest first; `folder` is the scenario's in the snapshot store."""
-    found = sorted(map(open_snapshot, snapshot_folders(folder)), key=_taken, reverse=True)
-    users = Counter(digest for snapshot in found for digest in part_digests(snapshot))
+    found = sorted(map(open_snapshot, readable_folders(folder)), key=_taken, reverse=True)
+    users = Counter(name for snapshot in found for name in stored_names(snapshot))
     current = current_snapshot(folder.parent, folder.name)
     return [
         SnapshotEntry(
@@ -66,7 +65,7 @@ def list_snapshots(folder: Path) -> list[SnapshotEntry]:
             rows_quarantined=_total(snapshot, "rows_quarantined"),
             tables=tuple(snapshot.manifest["tables"]),
             bytes_alone=folder_bytes(snapshot.folder)
-            + sum(part_bytes(folder, digest) for digest in part_digests(snapshot) if users[digest] == 1),
+            + sum(stored_bytes(folder, name) for name in stored_names(snapshot) if users[name] == 1),
         )
         for snapshot in found
     ]
@@ -108,23 +107,30 @@ def snapshots_newest_first(folder: Path) -> list[Snapshot]:
     current = current_snapshot(folder.parent, folder.name)
     if current is None:
         raise RequestError(f"{folder.name} was never ingested. Next: polyloom ingest {folder.name}")
-    others = [open_snapshot(path) for path in snapshot_folders(folder) if path != current]
+    others = [open_snapshot(path) for path in readable_folders(folder) if path != current]
     return [open_snapshot(current), *sorted(others, key=_taken, reverse=True)]
 
 
 def snapshot_folders(folder: Path) -> list[Path]:
-    """The folders of whole snapshots."""
+    """The folders of whole snapshots, those that another version wrote among them."""
     return sorted(path.parent for path in folder.glob(f"[!.]*/{MANIFEST}"))
 
 
-def part_digests(snapshot: Snapshot) -> set[str]:
-    """The parts that a snapshot rests on."""
-    return {part["digest"] for table in snapshot.manifest["tables"].values() for part in table["parts"]}
+def readable_folders(folder: Path) -> list[Path]:
+    """The folders of whole snapshots that this version can read."""
+    return [path for path in snapshot_folders(folder) if is_readable(path)]
 
 
-def part_bytes(folder: Path, digest: str) -> int:
-    """What a part takes on disk."""
-    return sum(path.stat().st_size for path in (folder / PARTS).glob(f"{digest}.*"))
+def stored_names(snapshot: Snapshot) -> set[str]:
+    """The parts and the views that a snapshot rests on: how their files' names begin."""
+    tables = snapshot.manifest["tables"].values()
+    parts = {part["digest"] for table in tables for part in table["parts"]}
+    return parts | {view["sha256"] for table in tables for view in table["views"] if view["sha256"]}
+
+
+def stored_bytes(folder: Path, name: str) -> int:
+    """What a part, or a view, takes on disk."""
+    return sum(path.stat().st_size for path in (folder / PARTS).glob(f"{name}.*"))
 
 
 def folder_bytes(folder: Path) -> int:
@@ -168,14 +174,14 @@ def _kept(newest: Snapshot, older: list[Snapshot], key: str) -> Iterator[Origin]
 
 
 def _row(snapshot: Snapshot, table: str, key: str) -> dict[str, Any] | None:
-    parts = [part["digest"] for part in snapshot.manifest["tables"][table]["parts"]]
-    view = pq.read_table(snapshot.folder / f"{table}.view.parquet", columns=["part"])
-    numbers = sorted(pc.unique(view["part"]).to_pylist())
-    for number, batch in zip(numbers, snapshot.batches(table, LINEAGE), strict=True):
+    described = snapshot.manifest["tables"][table]
+    pairs = zip(described["parts"], described["views"], strict=True)
+    held = [part["digest"] for part, view in pairs if view["rows"]]
+    for digest, batch in zip(held, snapshot.batches(table, LINEAGE), strict=True):
         place = pc.index(batch["_key"], key).as_py()
         if place >= 0:
             row: dict[str, Any] = batch.slice(place, 1).to_pylist()[0]
-            return {**row, "part": parts[number]}
+            return {**row, "part": digest}
     return None
 
 

@@ -1,31 +1,35 @@
 """What a snapshot says about itself: its id, which its content gives, and its manifest."""
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from ingestion.assembled import AssembledTable
-from ingestion.hashing import hash_bytes
+from ingestion.part_making import FORMAT
 from ingestion.quarantine import QUARANTINE_SCHEMA
 from ingestion.reports import TableReport
+from ingestion.row_sums import added
 from ingestion.sources import SPLITS
-from ingestion.tables import FORMAT
+from ingestion.views import View
 from polyloom.durable import file_digest, json_digest
 
 
-def snapshot_id(tables: Mapping[str, AssembledTable], quarantine: pa.Table, reports: Mapping[str, TableReport]) -> str:
-    """SHA-256 of the content: the same rows give the same id, in whatever order and whenever."""
+def snapshot_id(
+    tables: Mapping[str, AssembledTable],
+    views: Mapping[str, Sequence[View]],
+    quarantine: pa.Table,
+    reports: Mapping[str, TableReport],
+) -> str:
+    """A hash of the content: the same rows give the same id, in whatever order and whenever."""
     refused = _refused_lines(quarantine)
     described = {
         name: {
             "columns": dict(table.read.schema.kinds),
             "rows_available": reports[name].rows_available,
-            "kept": _kept_digest(table),
+            "kept": [sum(view.rows for view in views[name]), added([view.content for view in views[name]])],
             "refused": json_digest(sorted(refused.get(name, []))),
         }
         for name, table in tables.items()
@@ -37,6 +41,7 @@ def snapshot_manifest(
     identity: str,
     scenario: str,
     tables: Mapping[str, AssembledTable],
+    views: Mapping[str, Sequence[View]],
     reports: Mapping[str, TableReport],
     *,
     extra: Mapping[str, Mapping[str, object]],
@@ -46,20 +51,20 @@ def snapshot_manifest(
     described = {}
     for name, table in tables.items():
         report = reports[name]
-        counts = np.bincount(table.splits[table.kept()], minlength=len(SPLITS))
         described[name] = {
             "rows_available": report.rows_available,
             "rows_in": report.rows_in,
             "rows_kept": report.rows_kept,
             "rows_quarantined": report.rows_quarantined,
             "reasons": dict(report.reasons),
-            "splits": {split: int(count) for split, count in sorted(zip(SPLITS, counts, strict=True)) if count},
+            "splits": split_counts(views[name]),
             "columns": dict(table.read.schema.kinds),
             "columns_ignored": list(report.columns_ignored),
             "image": table.read.source.image,
             "has_key": table.has_key,
-            "boundaries": asdict(table.boundaries) if table.boundaries else None,
+            "boundaries": asdict(table.splits.boundaries) if table.splits.boundaries else None,
             "parts": [asdict(part) for part in table.read.parts],
+            "views": [asdict(view) for view in views[name]],
             **extra[name],
         }
     return {
@@ -72,18 +77,10 @@ def snapshot_manifest(
     }
 
 
-def _kept_digest(table: AssembledTable) -> str:
-    """One hash over identity, content and split of the kept rows, in the order of these."""
-    rows = table.by_identity(table.kept())
-    words = np.ascontiguousarray(hash_bytes(table.hashes(rows))).view(np.uint64).reshape(-1, 2)
-    columns = [table.identity[rows], words[:, 0], words[:, 1], table.splits[rows].astype(np.uint64)]
-    if (columns[0][1:] == columns[0][:-1]).any():
-        order = np.lexsort(columns[::-1])
-        columns = [column[order] for column in columns]
-    content = hashlib.sha256()
-    for column in columns:
-        content.update(np.ascontiguousarray(column).data)
-    return content.hexdigest()
+def split_counts(views: Sequence[View]) -> dict[str, int]:
+    """How many rows there are in each split that has any."""
+    counts = (sum(view.splits[code] for view in views) for code in range(len(SPLITS)))
+    return {split: count for split, count in sorted(zip(SPLITS, counts, strict=True)) if count}
 
 
 def _refused_lines(quarantine: pa.Table) -> dict[str, list[list[str]]]:

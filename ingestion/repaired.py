@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ingestion.assembled import AssembledTable
+from ingestion.quarantined import Quarantined
 from ingestion.readers.reader import RawRow
 from ingestion.replayed import Replayed
 from ingestion.tables import ReadTable
-from ingestion.views import Quarantined
 
 
 class Repaired(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -14,14 +15,16 @@ from ingestion.assembled import AssembledTable
 from ingestion.assembling import Assembling
 from ingestion.blobs import BlobStore
 from ingestion.manifest import snapshot_id, snapshot_manifest
-from ingestion.parts import PartStore, part_of
+from ingestion.part_making import FORMAT
+from ingestion.parts import PartStore
 from ingestion.profile import merge
 from ingestion.quarantine import QUARANTINE_SCHEMA, listed
 from ingestion.reports import SnapshotReport, TableReport
+from ingestion.seeing import seen
 from ingestion.sources import TableSource
 from ingestion.splits import Boundaries
-from ingestion.views import INTERNAL, viewed, write_view
-from polyloom.durable import file_digest, locked, publish_folder, read_json, replace_file, write_json
+from ingestion.views import INTERNAL, View, known_views, parts_and_views, viewed
+from polyloom.durable import file_digest, json_line, locked, publish_folder, read_json, replace_file, write_json
 from polyloom.errors import DataError, IntegrityError, QuarantineError
 from polyloom.progress import SILENT, Progress
 
@@ -63,6 +66,7 @@ def take_snapshot(
         waiting=lambda: progress.log(f"waiting: {scenario} is being ingested by another run"),
     ):
         _sweep(folder)
+        before = _tables_before(folder)
         assembling = Assembling(
             scenario=scenario,
             folder=folder,
@@ -72,26 +76,36 @@ def take_snapshot(
             rare_labels=rare_labels,
             fractions=fractions,
             seed=seed,
-            boundaries=_known_boundaries(folder),
+            boundaries={
+                name: Boundaries(**told["boundaries"]) for name, told in before.items() if told.get("boundaries")
+            },
             progress=progress,
         )
         assembled, quarantined = assembling.tables(tables)
         refused = {name: found.rows for name, found in quarantined.items()}
         reports = {name: _report(table, refused[name]) for name, table in assembled.items()}
         _stop_when_too_many(reports, refused, max_share=max_share, refused=folder / REFUSED)
+        known = known_views(before.values())
+        views = {name: seen(table, known) for name, table in assembled.items()}
         blob_store.sync()
-        return _publish(folder, scenario, assembled, pa.concat_tables(refused.values()), reports)
+        assembling.parts.sync()
+        return _publish(folder, scenario, assembled, views, pa.concat_tables(refused.values()), reports)
 
 
 def open_snapshot(folder: Path) -> "Snapshot":
-    """The snapshot in a folder. Raises IntegrityError when there is no whole snapshot."""
-    try:
-        manifest = read_json(folder / MANIFEST)
-    except (OSError, ValueError) as error:
+    """The snapshot in a folder. Raises IntegrityError when there is no whole snapshot, or one of another version."""
+    manifest = _manifest(folder)
+    if manifest["format"] != FORMAT:
         raise IntegrityError(
-            f"{folder} holds no snapshot: {MANIFEST} cannot be read ({error}). Ingest again."
-        ) from error
+            f"{folder} was written by another version of polyloom: it has format {manifest['format']}, this one reads "
+            f"{FORMAT}. Ingest once more; then `polyloom snapshots {folder.parent.name} gc` removes it."
+        )
     return Snapshot(folder=folder, id=manifest["id"], manifest=manifest)
+
+
+def is_readable(folder: Path) -> bool:
+    """Whether the snapshot in a folder is of this version's format."""
+    return bool(_manifest(folder)["format"] == FORMAT)
 
 
 def current_snapshot(store: Path, scenario: str) -> Path | None:
@@ -116,9 +130,7 @@ class Snapshot:
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The kept rows of a table, some thousands at a time."""
         described = self._described(name)
-        view = self._read(f"{name}.view.parquet")
-        store = PartStore(self.folder.parent / PARTS)
-        return viewed(described, view, [part_of(part) for part in described["parts"]], store, columns)
+        return viewed(described, parts_and_views(described), PartStore(self.folder.parent / PARTS), columns)
 
     def _described(self, name: str) -> Mapping[str, Any]:
         known = self.manifest["tables"]
@@ -158,22 +170,29 @@ def _profile(table: AssembledTable) -> dict[str, Any]:
     return merge([table.store.profile(part) for part in table.read.parts])
 
 
-def _known_boundaries(folder: Path) -> dict[str, Boundaries]:
-    """Where earlier snapshots of the tables were cut by time."""
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = read_json(folder / MANIFEST)
+    except (OSError, ValueError) as error:
+        raise IntegrityError(
+            f"{folder} holds no snapshot: {MANIFEST} cannot be read ({error}). Ingest again."
+        ) from error
+    return manifest
+
+
+def _tables_before(folder: Path) -> dict[str, Any]:
+    """The tables of the current snapshot as its manifest describes them, whichever version wrote it."""
     pointer = folder / POINTER
-    if not pointer.exists():
-        return {}
-    tables = open_snapshot(folder / str(read_json(pointer)["id"])).manifest["tables"]
-    return {name: Boundaries(**told["boundaries"]) for name, told in tables.items() if told.get("boundaries")}
+    return dict(_manifest(folder / str(read_json(pointer)["id"]))["tables"]) if pointer.exists() else {}
 
 
 def _report(table: AssembledTable, quarantined: pa.Table) -> TableReport:
-    kept = len(table.kept())
+    kept = int(np.count_nonzero(table.is_kept()))
     return TableReport(
         rows_in=kept + quarantined.num_rows,
         rows_kept=kept,
         rows_quarantined=quarantined.num_rows,
-        rows_available=len(table.splits) + len(table.refused_splits) - table.replaced,
+        rows_available=len(table.chosen) + len(table.refused_chosen) - table.replaced,
         rows_forgotten=sum(part.forgotten for part in table.read.parts),
         reasons=dict(sorted(Counter(quarantined["reason"].to_pylist()).items())),
         columns_ignored=table.read.columns_ignored,
@@ -211,20 +230,18 @@ def _publish(
     folder: Path,
     scenario: str,
     tables: Mapping[str, AssembledTable],
+    views: Mapping[str, Sequence[View]],
     quarantine: pa.Table,
     reports: Mapping[str, TableReport],
 ) -> SnapshotReport:
-    identity = snapshot_id(tables, quarantine, reports)
+    identity = snapshot_id(tables, views, quarantine, reports)
     target = folder / identity
     created = not target.exists()
     if created:
         with publish_folder(target) as draft:
-            for name, table in tables.items():
-                write_view(table, draft / f"{name}.view.parquet")
             pq.write_table(quarantine.cast(QUARANTINE_SCHEMA), draft / QUARANTINE)
             extra = {name: {"profile": _profile(table)} for name, table in tables.items()}
-            write_json(
-                draft / MANIFEST, snapshot_manifest(identity, scenario, tables, reports, extra=extra, draft=draft)
-            )
+            manifest = snapshot_manifest(identity, scenario, tables, views, reports, extra=extra, draft=draft)
+            (draft / MANIFEST).write_bytes(json_line(manifest))
     write_json(folder / POINTER, {"id": identity})
     return SnapshotReport(id=identity, folder=target, created=created, tables=reports)

@@ -1,31 +1,24 @@
 """One source into parts: chunks are read, checked and stored, unless they were before."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from ingestion.barred import Barrier
 from ingestion.checking import ChunkCheck, PictureTaker
 from ingestion.forgotten import Forgotten
+from ingestion.part_making import PartMaking
 from ingestion.parts import Part, PartStore
 from ingestion.readers.choice import chunks_of, files_of, open_reader
-from ingestion.readers.chunks import Chunk, row_chunks
+from ingestion.readers.chunks import row_chunks
 from ingestion.readers.folders import PATH_COLUMN
 from ingestion.readers.parquet import ParquetReader
 from ingestion.readers.reader import RawRow
 from ingestion.schema import Schema
 from ingestion.sources import TableSource
-from polyloom.durable import json_digest
 from polyloom.errors import DataError
-from polyloom.progress import Bar, Progress
+from polyloom.progress import Progress
 
-FORMAT = 2
-THREADS = 2
-# Chunks that are read before the oldest one is done: what bounds the memory.
-AHEAD = 3
 # The place of a part whose rows a person repaired.
 REPAIRED = -1
 
@@ -56,7 +49,7 @@ class ReadTable:
         parts = []
         for (_, split), some in rows.items():
             (chunk,) = row_chunks(some[0].source, some, size=len(some))
-            parts.append(_part(chunk, self.checks[split], store, self.barrier)[0])
+            parts.append(PartMaking(check=self.checks[split], store=store, barrier=self.barrier).part(chunk))
         return replace(
             self,
             parts=(*self.parts, *parts),
@@ -107,7 +100,9 @@ def read_table(
                 schema.check_columns(header, where=path.name, hint=_separator_hint(header))
             checks[split] = check
             chunks = chunks_of(reader, schema.kinds, path.name)
-            for place, (part, was_there) in enumerate(_parts_of(chunks, check, parts, barrier, bar)):
+            making = PartMaking(check=check, store=parts, barrier=barrier)
+            for place, (part, was_there) in enumerate(making.parts(chunks)):
+                bar.advance(part.rows + part.refused)
                 found.append((part, path, split, place))
                 reused += was_there
             _check_columns(schema, path, found[before:])
@@ -127,51 +122,6 @@ def read_table(
         columns_ignored=tuple(sorted(names - {*schema.columns(), PATH_COLUMN})),
         reused=reused,
     )
-
-
-def _parts_of(
-    chunks: Iterator[Chunk], check: ChunkCheck, parts: PartStore, barrier: Barrier, bar: Bar
-) -> Iterator[tuple[Part, bool]]:
-    """The parts of one path in order, and whether each was there; a few chunks are checked ahead, by threads."""
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        waiting: list[Future[tuple[Part, bool]]] = []
-        while True:
-            ahead = islice(chunks, AHEAD - len(waiting))
-            waiting += [pool.submit(_part, chunk, check, parts, barrier) for chunk in ahead]
-            if not waiting:
-                return
-            part, was_there = waiting.pop(0).result()
-            bar.advance(part.rows + part.refused)
-            yield part, was_there
-
-
-def _part(chunk: Chunk, check: ChunkCheck, parts: PartStore, barrier: Barrier) -> tuple[Part, bool]:
-    rules = json_digest({"format": FORMAT, "check": _described(check)})
-    digest = hashlib.sha256(f"{rules}\0{chunk.source}\0{chunk.first}\0{chunk.digest}".encode()).hexdigest()
-    known = parts.get(digest)
-    if known is not None and _has_its_pictures(known, check, parts):
-        return known, True
-    checked = check.check(chunk)
-    left = barrier.left_of(checked.kept, checked.refused, has_key=check.key_column is not None)
-    stored = checked._replace(kept=left.kept, refused=left.refused)
-    return parts.put(digest, stored, forgotten=left.forgotten), False
-
-
-def _has_its_pictures(part: Part, check: ChunkCheck, parts: PartStore) -> bool:
-    image = check.schema.image
-    if check.holds is None or image is None:
-        return True
-    stored = parts.kept(part, [image, "_stored"])
-    pairs = zip(stored[image].to_pylist(), stored["_stored"].to_pylist(), strict=True)
-    return all(check.holds(sha256, size) for sha256, size in pairs if size is not None)
-
-
-def _described(check: ChunkCheck) -> list[str]:
-    schema = check.schema
-    told = [check.table, check.key_column, check.key_prefix, schema.kinds, sorted(schema.required), schema.text]
-    return [
-        repr(value) for value in (*told, schema.image, schema.content, schema.cleaning, schema.rules, schema.personal)
-    ]
 
 
 def _key_column(source: TableSource, split: str) -> tuple[str | None, str]:

@@ -40,8 +40,22 @@ def write_json(path: Path, value: object) -> None:
     replace_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def json_line(value: object) -> bytes:
+    """A JSON value on one line, for files that programs read: written in a tenth of the time of an indented one."""
+    return (json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file's content in one step; a reader sees the old content or the new."""
+    place_file(path, content)
+    sync_folder(path.parent)
+
+
+def place_file(path: Path, content: bytes) -> None:
+    """Replace a file's content in one step, for one of many files in a folder.
+
+    After a power cut it is whole or not there, until `sync_folder` was called on the folder: then it is there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -55,7 +69,6 @@ def replace_file(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 @contextlib.contextmanager

@@ -8,17 +8,16 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from ingestion.readers.picture_values import PictureBytes
 from ingestion.readers.reader import RawRow, StoredPicture
+from ingestion.readers.stretches import Stretch
 
-CHUNK_BYTES = 8 << 20
 ROWS_PER_CHUNK = 5000
-NEWLINE = 10
 
 
 class RawColumns(NamedTuple):
@@ -52,6 +51,10 @@ class Chunk(Protocol):
     def first(self) -> int:
         """The number of the first row."""
 
+    @property
+    def stretch(self) -> Stretch | None:
+        """The lines that it is, where they are read only when the rows are asked for."""
+
     def segments(self) -> Iterator[Segment]:
         """The rows, in order."""
 
@@ -68,6 +71,10 @@ class RowChunk:
     def first(self) -> int:
         """The number of the first row."""
         return self.rows[0].number if self.rows else 0
+
+    @property
+    def stretch(self) -> None:
+        """Its rows are there already."""
 
     def segments(self) -> Iterator[Segment]:
         """The rows."""
@@ -98,22 +105,6 @@ def rows_digest(rows: Iterable[RawRow]) -> str:
 def bytes_digest(content: bytes) -> str:
     """SHA-256 of a chunk's bytes; other threads run meanwhile."""
     return hashlib.sha256(content).hexdigest()
-
-
-def whole_lines(stream: BinaryIO, *, size: int | None = None) -> bytes:
-    """The next lines of a file, about `size` bytes, the last one whole; nothing at its end."""
-    start = stream.tell()
-    length = CHUNK_BYTES if size is None else size
-    stream.seek(start + length)
-    # Looked up before it is read: putting the last line's rest behind a chunk would copy the chunk.
-    length += len(stream.readline())
-    stream.seek(start)
-    return stream.read(length)
-
-
-def count_lines(content: bytes) -> int:
-    """How many line ends there are."""
-    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == NEWLINE))
 
 
 def is_utf8(content: bytes) -> bool:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ingestion.event_log import STATE_FILE, Segment, is_log, segments
-from ingestion.readers.chunks import CHUNK_BYTES, Chunk
-from ingestion.readers.json_lines import JsonLinesChunk, json_row
+from ingestion.readers.chunks import Chunk
+from ingestion.readers.json_lines import JsonLinesStretch, json_row
 from ingestion.readers.reader import RawRow
+from ingestion.readers.stretches import stretches
 from polyloom.errors import DataError
 
 
@@ -37,8 +38,8 @@ class EventLogReader:
     def chunks(self, kinds: Mapping[str, str]) -> Iterator[Chunk]:
         """The rows by the chunk; `kinds` are the declared columns."""
         for segment in self._segments():
-            for number, content in _blocks(segment):
-                yield JsonLinesChunk(segment.path.name, content, number, kinds)
+            for stretch in stretches(segment.path, end=segment.size):
+                yield JsonLinesStretch(segment.path.name, stretch, kinds)
 
     def _segments(self) -> list[Segment]:
         """What there is to read. Raises DataError where the log's own note cannot be read."""
@@ -48,15 +49,3 @@ class EventLogReader:
             raise DataError(
                 f"{self._folder.name}: {STATE_FILE} cannot be read ({error}). Bring it back from a copy of the log."
             ) from error
-
-
-def _blocks(segment: Segment) -> Iterator[tuple[int, bytes]]:
-    """Whole lines of a segment, a few megabytes at a time, with the number of the first."""
-    first, left = 1, segment.size
-    with segment.path.open("rb") as stream:
-        while content := stream.read(min(CHUNK_BYTES, left)):
-            if len(content) < left:
-                content += stream.readline()
-            yield first, content
-            left -= len(content)
-            first += content.count(b"\n")

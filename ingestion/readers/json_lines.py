@@ -10,18 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from ingestion.readers.chunks import (
-    Chunk,
-    RawColumns,
-    Segment,
-    bytes_digest,
-    count_lines,
-    is_utf8,
-    row_chunks,
-    whole_lines,
-)
+from ingestion.readers.chunks import Chunk, RawColumns, Segment, is_utf8, row_chunks
 from ingestion.readers.encodings import checked_codec, encoding_refusal
 from ingestion.readers.reader import RawRow, refused_row
+from ingestion.readers.stretches import Stretch, stretches
 from ingestion.refusals import Refusal, shown
 from polyloom.errors import DataError
 
@@ -61,13 +53,10 @@ class JsonLinesReader:
         if self._codec != "utf-8-sig":
             yield from row_chunks(self._path.name, self.rows())
             return
-        first = 1
         with self._path.open("rb") as stream:
-            while content := whole_lines(stream):
-                if first == 1:
-                    content = content.removeprefix(BYTE_ORDER_MARK)
-                yield JsonLinesChunk(self._path.name, content, first, kinds)
-                first += count_lines(content)
+            marked = stream.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK
+        for stretch in stretches(self._path, start=len(BYTE_ORDER_MARK) if marked else 0):
+            yield JsonLinesStretch(self._path.name, stretch, kinds)
 
 
 def json_row(source: str, number: int, line: str, *, encoding: str) -> RawRow:
@@ -82,6 +71,29 @@ def json_row(source: str, number: int, line: str, *, encoding: str) -> RawRow:
 
 
 @dataclass(frozen=True)
+class JsonLinesStretch:
+    """Lines of UTF-8 that are read when they are asked for."""
+
+    source: str
+    stretch: Stretch
+    kinds: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the lines."""
+        return self.stretch.digest
+
+    @property
+    def first(self) -> int:
+        """The number of the first line."""
+        return self.stretch.first
+
+    def segments(self) -> Iterator[Segment]:
+        """The rows."""
+        yield from JsonLinesChunk(self.source, self.stretch.content(), self.first, self.kinds).segments()
+
+
+@dataclass(frozen=True)
 class JsonLinesChunk:
     """Lines of UTF-8, `first` the number of the first one."""
 
@@ -89,11 +101,6 @@ class JsonLinesChunk:
     content: bytes
     first: int
     kinds: Mapping[str, str]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the lines."""
-        return bytes_digest(self.content)
 
     def segments(self) -> Iterator[Segment]:
         """All at once where every line is a plain object, else halved until that is so."""

@@ -78,6 +78,10 @@ class BatchChunk:
     first: int
     found: frozenset[str]
 
+    @property
+    def stretch(self) -> None:
+        """Its rows are there already."""
+
     def segments(self) -> Iterator[Segment]:
         """All at once."""
         numbers = np.arange(self.first, self.first + self.batch.num_rows)

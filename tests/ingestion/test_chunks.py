@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingestion import tables
-from ingestion.readers import chunks, json_lines, separated, separated_chunk
-from ingestion.readers.chunks import Chunk, row_chunks
+from ingestion.readers import json_lines, separated, separated_chunk, stretches
+from ingestion.readers.chunks import Chunk, row_chunks, rows_digest
 from ingestion.snapshots import open_snapshot, take_snapshot
 from ingestion.sources import TableSource
 
@@ -50,7 +50,7 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
         return row_chunks(source, reader.rows())
 
     monkeypatch.setattr(tables, "chunks_of", as_rows)
-    monkeypatch.setattr("ingestion.views.chunks_of", as_rows)
+    monkeypatch.setattr("ingestion.quarantined.chunks_of", as_rows)
 
 
 def compare(path: Path) -> None:
@@ -111,7 +111,7 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> list[Chunk]:
 
 
 def test_only_new_chunks_are_read(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_BYTES", 2000)
+    monkeypatch.setattr(stretches, "CHUNK_BYTES", 2000)
     path = tmp_path / "rows.jsonl"
     lines = [
         json.dumps({"id": n, "text": f"row {n}", "n": n, "label": "x", "at": None, "many": None}) + "\n"
@@ -146,4 +146,4 @@ def test_generic_rows_come_in_chunks_of_the_asked_size() -> None:
     found = list(row_chunks("s", rows, size=3))
     assert [chunk.first for chunk in found] == [1, 4, 7]
     assert len({chunk.digest for chunk in found}) == 3
-    assert chunks.rows_digest(rows[:3]) == found[0].digest
+    assert rows_digest(rows[:3]) == found[0].digest
