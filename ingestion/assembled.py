@@ -209,8 +209,6 @@ class AssembledTable:
 
     def key_overrides(self, positions: np.ndarray) -> dict[int, str]:
         """Keys of rows that declare none and repeat another row's content: numbered from the second on."""
-        if self.has_key:
-            return {}
         found: dict[int, str] = {}
         for group in self.repeated(positions):
             times: dict[str, int] = {}

@@ -26,7 +26,7 @@ def profile(table: pa.Table) -> Profile:
     Of each column `type`, `nulls` and `null_share`, and as far as its type has them:
 
     - `values` with their counts, `distinct` of them; where there are more than 256, `capped` is true and only the
-      most frequent ones of the first rows of each part stay
+      most frequent ones of the first rows of each part stay, and of these only what was there twice
     - `min`, `max`, `mean` and `spread` (the sum of squared differences from the mean); times are in microseconds
     - `lengths` in classes, and `length_quantiles` to within a tenth: characters of a text, entries of a list
     """
@@ -110,7 +110,7 @@ def _told_values(counts: Counter[str], *, capped: bool) -> Profile:
     return {
         "distinct": DISTINCT_LIMIT if capped else len(counts),
         "capped": capped,
-        "values": dict(by_count[: TOP if capped else DISTINCT_LIMIT]),
+        "values": {value: count for value, count in by_count[:TOP] if count > 1} if capped else dict(by_count),
     }
 
 

@@ -26,7 +26,7 @@ class _Seen(NamedTuple):
 def seen(table: AssembledTable, known: Known) -> list[View]:
     """One view of each part; `known` are views of an earlier snapshot, by part, by its SHA-256, and by rule."""
     whole = table.is_whole
-    overrides = table.key_overrides(table.kept())
+    overrides = {} if table.has_key else table.key_overrides(table.kept())
     every = _Seen(table, None if whole else table.is_kept(), overrides, known)
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         return list(pool.map(lambda number: _view(every, number), range(len(table.read.parts))))

@@ -45,7 +45,7 @@ class Chunk(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what the rows came from."""
+        """A hash of what the rows came from."""
 
     @property
     def first(self) -> int:
@@ -100,11 +100,6 @@ def rows_digest(rows: Iterable[RawRow]) -> str:
         told = [row.source, row.number, row.values, row.refusal, row.content]
         content.update(json.dumps(told, default=_plain, sort_keys=True).encode())
     return content.hexdigest()
-
-
-def bytes_digest(content: bytes) -> str:
-    """SHA-256 of a chunk's bytes; other threads run meanwhile."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def is_utf8(content: bytes) -> bool:

@@ -80,7 +80,7 @@ class JsonLinesStretch:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the lines."""
+        """A hash of the lines."""
         return self.stretch.digest
 
     @property

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from ingestion.readers.chunks import Chunk, RowChunk, bytes_digest, row_chunks
+from ingestion.readers.chunks import Chunk, RowChunk, row_chunks
 from ingestion.readers.encodings import checked_codec, encoding_refusal, not_in_encoding
 from ingestion.readers.reader import RawRow, refused_row
 from ingestion.readers.separated_chunk import SeparatedChunk, plain_records
-from ingestion.readers.stretches import CHUNK_BYTES
+from ingestion.readers.stretches import CHUNK_BYTES, bytes_digest
 from ingestion.refusals import Refusal
 from polyloom.errors import DataError, RequestError
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
-from ingestion.readers.chunks import RawColumns, Segment, bytes_digest, is_utf8
+from ingestion.readers.chunks import RawColumns, Segment, is_utf8
 from ingestion.readers.reader import RawRow, original_text
+from ingestion.readers.stretches import bytes_digest
 
 RECORDS_READ_ONE_BY_ONE = 64
 NEWLINE, RETURN, QUOTE = 10, 13, 34
@@ -82,7 +83,7 @@ class SeparatedChunk:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the records."""
+        """A hash of the records."""
         return bytes_digest(self.content)
 
     @property

@@ -4,13 +4,13 @@ A chunk that was ingested before is only hashed. What is read again later is has
 is what its digest says.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
+import xxhash
 
 from polyloom.errors import DataError
 
@@ -39,7 +39,7 @@ class Stretch:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the bytes."""
+        """A hash of the bytes."""
         with self._lock:
             if self._digest is None:
                 self._digest = self._hashed()
@@ -75,7 +75,7 @@ class Stretch:
         """Read the bytes only once: now, and keep them until `content` is called."""
         with self._lock:
             self._held = self._read()
-            self._digest, self._lines = hashlib.sha256(self._held).hexdigest(), count_lines(self._held)
+            self._digest, self._lines = bytes_digest(self._held), count_lines(self._held)
 
     def content(self) -> bytes:
         """The bytes. Raises DataError when they are no longer those whose digest was told."""
@@ -84,7 +84,7 @@ class Stretch:
             if held is not None:
                 return held
             found = self._read()
-            if self._digest not in {None, hashlib.sha256(found).hexdigest()}:
+            if self._digest not in {None, bytes_digest(found)}:
                 raise DataError(f"{self.path.name} changed while it was read. Ingest again.")
             self._lines = count_lines(found)
             return found
@@ -95,7 +95,7 @@ class Stretch:
             return stream.read(self.length)
 
     def _hashed(self) -> str:
-        digest = hashlib.sha256()
+        digest = xxhash.xxh3_128()
         block = memoryview(bytearray(min(BLOCK_BYTES, self.length)))
         position, end = self.start, self.start + self.length
         with self.path.open("rb", buffering=0) as stream:
@@ -123,6 +123,15 @@ def stretches(path: Path, *, start: int = 0, end: int | None = None, length: int
             stretch = Stretch(path, start=start, length=found, before=stretch)
             yield stretch
             start += found
+
+
+def bytes_digest(content: bytes) -> str:
+    """XXH3 of 128 bits: whether bytes have changed, at the speed of reading them.
+
+    SHA-256 takes four times as long. This one shows every change but one that was worked out so as not to show, which
+    whoever writes a source has no use for.
+    """
+    return xxhash.xxh3_128_hexdigest(content)
 
 
 def count_lines(content: bytes) -> int:
