@@ -73,7 +73,7 @@ def diff_snapshots(scenario: str, old: str, new: str, *, as_json: bool) -> None:
 @AS_JSON
 @click.pass_obj
 def gc(scenario: str, keep: int, *, dry_run: bool, as_json: bool) -> None:
-    """Remove old snapshots that no release names, with their parts and pictures."""
+    """Remove old snapshots that no release names, with their parts, pictures and cached sources."""
     from flows.console import console_progress
     from flows.released_rows import named_snapshots, released_pictures
     from ingestion.collection import collect
@@ -83,6 +83,7 @@ def gc(scenario: str, keep: int, *, dry_run: bool, as_json: bool) -> None:
     done = collect(
         folder,
         blobs=home() / "blobs",
+        cache=home() / "cache",
         keep=keep,
         named=named_snapshots(name),
         pictures=released_pictures(),
@@ -95,7 +96,8 @@ def gc(scenario: str, keep: int, *, dry_run: bool, as_json: bool) -> None:
     verb = "Would remove" if dry_run else "Removed"
     click.echo(
         f"{verb} {len(done.snapshots):,} snapshots, {done.parts:,} parts, {done.pictures:,} pictures, "
-        f"{done.drafts:,} drafts: {size(done.bytes)}. {len(done.kept):,} snapshots stay."
+        f"{done.cached:,} cached sources, {done.drafts:,} drafts: {size(done.bytes)}. "
+        f"{len(done.kept):,} snapshots stay."
     )
 
 

@@ -10,11 +10,12 @@ import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.compute as pc
 
+from ingestion.caches import unused_entries
 from ingestion.history import (
     folder_bytes,
     readable_folders,
@@ -36,7 +37,7 @@ YOUNG_SECONDS = 3600
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What was removed, or would be."""
+    """What was removed, or would be; `parts` counts views too."""
 
     dry_run: bool
     kept: tuple[str, ...]
@@ -44,6 +45,7 @@ class Collected:
     drafts: int
     parts: int
     pictures: int
+    cached: int
     bytes: int
 
 
@@ -54,12 +56,14 @@ class _Plan:
     drafts: Sequence[Path]
     parts: Sequence[str]
     pictures: Sequence[Path]
+    cached: Sequence[Path]
 
 
 def collect(
     folder: Path,
     *,
     blobs: Path,
+    cache: Path | None = None,
     keep: int = KEEP,
     named: Collection[str] = (),
     pictures: Collection[str] = (),
@@ -71,15 +75,19 @@ def collect(
 
     The current snapshot stays, the newest `keep`, and those whose ids are `named` by releases and runs. Pictures stay
     that any scenario's snapshot shows, those in `pictures` (SHA-256), and those younger than `young_seconds`. Snapshots
-    that another version of polyloom wrote go, unless they are named.
+    that another version of polyloom wrote go, unless they are named. Of `cache`, where it is given, goes what was
+    unpacked or fetched and what no scenario's last ingestion read, nor anybody for `young_seconds`.
     Raises RequestError for a scenario that was never ingested, or a `keep` below 1.
     """
     if keep < 1:
         raise RequestError(f"--keep {keep}: the current snapshot always stays; give 1 or more.")
     with every_scenario_locked(folder.parent, progress):
         plan = _planned(
-            folder, blobs=blobs, keep=keep, named=named, pictures=set(pictures), young_seconds=young_seconds
+            folder, blobs=blobs, keep=keep, named=named, pictures=set(pictures), before=time.time() - young_seconds
         )
+        if cache is not None:
+            unused = unused_entries(folder.parent, cache=cache, before=time.time() - young_seconds)
+            plan = replace(plan, cached=unused)
         freed = _size(folder, plan)
         if not dry_run:
             _remove(folder, plan)
@@ -90,6 +98,7 @@ def collect(
         drafts=len(plan.drafts),
         parts=len(plan.parts),
         pictures=len(plan.pictures),
+        cached=len(plan.cached),
         bytes=freed,
     )
 
@@ -106,13 +115,18 @@ def shown_pictures(snapshots: Iterable[Snapshot]) -> set[str]:
 
 
 def remove_snapshot(path: Path) -> None:
-    """Remove a snapshot's folder in one step; what is left of a killed removal is a draft."""
-    going = path.with_name(f".{path.name}.removed")
+    """Remove a snapshot's folder, and its card."""
+    remove_in_one_step(path)
+    path.with_name(f"{path.name}.card.html").unlink(missing_ok=True)
+
+
+def remove_in_one_step(path: Path) -> None:
+    """Remove a folder as a whole; what is left of a killed removal is a draft."""
+    going = path.with_name(f".{path.name.lstrip('.')}.removed")
     with contextlib.suppress(FileNotFoundError):
         path.rename(going)
         sync_folder(path.parent)
     shutil.rmtree(going, ignore_errors=True)
-    path.with_name(f"{path.name}.card.html").unlink(missing_ok=True)
 
 
 def drafts(folder: Path) -> list[Path]:
@@ -148,14 +162,13 @@ def scenario_folders(store: Path) -> list[Path]:
 
 
 def _planned(
-    folder: Path, *, blobs: Path, keep: int, named: Collection[str], pictures: set[str], young_seconds: float
+    folder: Path, *, blobs: Path, keep: int, named: Collection[str], pictures: set[str], before: float
 ) -> _Plan:
     known = snapshots_newest_first(folder)
     kept = [one for place, one in enumerate(known) if place < keep or one.id in named or one.folder.name in named]
     foreign = sorted({*snapshot_folders(folder)} - {*readable_folders(folder)})
     others = [path for other in scenario_folders(folder.parent) if other != folder for path in snapshot_folders(other)]
     shown = pictures | shown_pictures([*kept, *(open_snapshot(path) for path in others if is_readable(path))])
-    before = time.time() - young_seconds
     stored = [path for path in blobs.glob("[0-9a-f][0-9a-f]/*") if path.name not in shown]
     if not all(map(is_readable, others)):
         # What they show is not known, so no picture may go.
@@ -169,14 +182,15 @@ def _planned(
         drafts=[*drafts(folder), *(path for path in blobs.glob("*/.*") if path.stat().st_mtime < before)],
         parts=unused_parts(folder, kept),
         pictures=[path for path in stored if path.stat().st_mtime < before],
+        cached=(),
     )
 
 
 def _size(folder: Path, plan: _Plan) -> int:
-    drafts = [folder_bytes(path) if path.is_dir() else path.stat().st_size for path in plan.drafts]
+    either = [folder_bytes(path) if path.is_dir() else path.stat().st_size for path in (*plan.drafts, *plan.cached)]
     return (
         sum(map(folder_bytes, plan.snapshots))
-        + sum(drafts)
+        + sum(either)
         + sum(stored_bytes(folder, name) for name in plan.parts)
         + sum(path.stat().st_size for path in plan.pictures)
     )
@@ -190,6 +204,8 @@ def _remove(folder: Path, plan: _Plan) -> None:
     remove_parts(folder, plan.parts)
     for picture in plan.pictures:
         picture.unlink(missing_ok=True)
+    for entry in plan.cached:
+        remove_in_one_step(entry)
 
 
 @contextlib.contextmanager

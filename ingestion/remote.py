@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 from ingestion.pictures import MAX_BYTES
 from ingestion.refusals import RowRefused
-from polyloom.durable import CHUNK_BYTES, file_digest, rename_new, sync_folder, sync_tree
+from polyloom.durable import CHUNK_BYTES, file_digest, is_used_again, rename_new, sync_folder, sync_tree
 from polyloom.errors import DataError, RequestError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _fetched(files: "AbstractFileSystem", url: str, cache: Path) -> Path:
     state = next((str(info[name]) for name in STATES if info.get(name)), "")
     target = cache / _key(url, f"{state} {info.get('size')}")
     name = PurePosixPath(unquote(urlsplit(url).path)).name or "file"
-    if state and (target / name).is_file():
+    if state and (target / name).is_file() and is_used_again(target):
         return target / name
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".") as draft:

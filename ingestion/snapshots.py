@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ingestion.assembled import AssembledTable
 from ingestion.assembling import Assembling
 from ingestion.blobs import BlobStore
+from ingestion.caches import note_used
 from ingestion.manifest import snapshot_id, snapshot_manifest
 from ingestion.part_making import FORMAT
 from ingestion.parts import PartStore
@@ -26,6 +27,7 @@ from ingestion.splits import Boundaries
 from ingestion.views import INTERNAL, View, known_views, parts_and_views, viewed
 from polyloom.durable import file_digest, json_line, locked, publish_folder, read_json, replace_file, write_json
 from polyloom.errors import DataError, IntegrityError, QuarantineError
+from polyloom.home import home
 from polyloom.progress import SILENT, Progress
 
 MANIFEST = "manifest.json"
@@ -89,7 +91,9 @@ def take_snapshot(
         views = {name: seen(table, known) for name, table in assembled.items()}
         blob_store.sync()
         assembling.parts.sync()
-        return _publish(folder, scenario, assembled, views, pa.concat_tables(refused.values()), reports)
+        published = _publish(folder, scenario, assembled, views, pa.concat_tables(refused.values()), reports)
+        note_used(folder, [table.read for table in assembled.values()], cache=home() / "cache")
+        return published
 
 
 def open_snapshot(folder: Path) -> "Snapshot":

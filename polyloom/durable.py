@@ -90,6 +90,15 @@ def publish_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def is_used_again(folder: Path) -> bool:
+    """Whether a folder of a cache is there; if so its time of change is now, so that nobody takes it for unused."""
+    try:
+        os.utime(folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def rename_new(source: Path, target: Path) -> None:
     """Rename a folder to a name that must not exist yet. Raises FileExistsError when it does."""
     if target.exists():

@@ -23,7 +23,7 @@ import pyarrow as pa
 from ingestion.readers.folders import SUFFIXES as PICTURES
 from ingestion.readers.folders import SYSTEM_FILES
 from ingestion.readers.zip_limits import check_members, check_unpacked, check_zip
-from polyloom.durable import CHUNK_BYTES, publish_folder
+from polyloom.durable import CHUNK_BYTES, is_used_again, publish_folder
 from polyloom.errors import DataError, RequestError, suggestion
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -94,7 +94,7 @@ def unpacked_table(path: Path, *, member: str | None, cache: Path) -> Path:
         if len(name.encode()) > LONGEST_NAME_BYTES:
             name = PurePosixPath(table.name).name
         target = _target(cache, path, table.name)
-        if not target.is_dir():
+        if not is_used_again(target):
             with publish_folder(target) as draft:
                 _unpack(path, archive, wanted, draft)
                 (draft / table.name).rename(draft / folder / name)
@@ -108,7 +108,7 @@ def unpacked_pictures(path: Path, *, cache: Path) -> Path:
         if not any(_is_picture(one.name) for one in wanted):
             raise DataError(f"{path.name} holds no pictures. {_content(archive.members)}")
         target = _target(cache, path, "")
-        if not target.is_dir():
+        if not is_used_again(target):
             with publish_folder(target) as draft:
                 _unpack(path, archive, wanted, draft)
     return _without_wrapping(target)
@@ -118,7 +118,7 @@ def decompressed(path: Path, *, cache: Path) -> Path:
     """A compressed table as a file in the cache, called `rows.csv.gz!rows.csv`."""
     name = f"{path.name}{MEMBER_MARK}{path.stem}"
     target = _target(cache, path, path.stem)
-    if not target.is_dir():
+    if not is_used_again(target):
         if not path.stat().st_size:
             raise DataError(f"{path.name} is empty: it has 0 bytes. Write it again.")
         with (
