@@ -76,9 +76,11 @@ class PartMaking:
             return Made(known, was_there=True)
         checked = self.check.check(chunk)
         left = self.barrier.left_of(checked.kept, checked.refused, has_key=self.check.key_column is not None)
+        masking = self.check.schema.masking
+        refused = left.refused if masking is None else masking.refused(left.refused)
         part = self.store.put(
             digest,
-            checked._replace(kept=left.kept, refused=left.refused),
+            checked._replace(kept=left.kept, refused=refused),
             forgotten=left.forgotten,
             lines=chunk.stretch.lines if chunk.stretch is not None else 0,
         )

@@ -47,6 +47,9 @@ def quarantine_of(table: AssembledTable) -> Quarantined:
         },
         schema=QUARANTINE_SCHEMA,
     )
+    masking = table.read.schema.masking
+    if masking is not None:
+        rows = masking.refused(rows)
     joined = pa.concat_tables([early.select(QUARANTINE_SCHEMA.names), rows]).combine_chunks()
     order = np.lexsort(
         (np.asarray(joined["row"]), np.concatenate([parts[table.refused_chosen], table.part_of[places]]))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingestion.masking import noted_masks
 from ingestion.quarantine_export import CONTENT, ID, NOTES, cell, repaired_rows
 from ingestion.quarantine_view import Quarantine, open_quarantine
 from ingestion.refused_row import RefusedRow, original_values
@@ -32,11 +33,13 @@ def replay_file(folder: Path, path: Path, *, progress: Progress = SILENT) -> Rep
     given = list(repaired_rows(path))
     with _locked(folder, progress):
         quarantine, replayed = open_quarantine(folder), Replayed.open(folder)
-        rows = {row.id: row for row in quarantine}
+        rows, masks = {row.id: row for row in quarantine}, noted_masks(folder)
         replays, unchanged, unreadable = [], 0, 0
         for repaired in given:
             before = _before(str(repaired[ID]), rows, replayed, path=path, quarantine=quarantine)
             values = repaired_values(before, repaired)
+            if values is not None and before.table in masks:
+                values = masks[before.table].values(values)
             if values is None:
                 unreadable += 1
             elif values == original_values(before.content):

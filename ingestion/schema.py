@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ingestion.cleaning import Cleaning
+from ingestion.masking import Masking
 from ingestion.personal import Personal
 from ingestion.rules import Rules
 from ingestion.sources import TableSource
@@ -50,6 +51,12 @@ class Schema:
             rules=source.rules,
             personal=Personal(mask=source.mask) if source.mask else None,
         )
+
+    @property
+    def masking(self) -> Masking | None:
+        """How refused rows are masked; None where nothing is."""
+        columns = tuple(name for name, kind in self.kinds.items() if kind == "text")
+        return None if self.personal is None else Masking(kinds=self.personal.kinds, columns=columns)
 
     def columns(self) -> list[str]:
         """Every declared column and every required one, in order of declaration."""

@@ -16,6 +16,7 @@ from ingestion.assembling import Assembling
 from ingestion.blobs import BlobStore
 from ingestion.caches import note_used
 from ingestion.manifest import snapshot_id, snapshot_manifest
+from ingestion.masking import note_masks
 from ingestion.part_making import FORMAT
 from ingestion.parts import PartStore
 from ingestion.profile import merge
@@ -84,6 +85,7 @@ def take_snapshot(
             progress=progress,
         )
         assembled, quarantined = assembling.tables(tables)
+        note_masks(folder, {name: table.read.schema.masking for name, table in assembled.items()})
         refused = {name: found.rows for name, found in quarantined.items()}
         reports = {name: _report(table, refused[name]) for name, table in assembled.items()}
         _stop_when_too_many(reports, refused, max_share=max_share, refused=folder / REFUSED)

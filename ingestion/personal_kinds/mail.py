@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 ADDRESS = re.compile(
-    r"(?<![\w.%+'-])(?:[A-Za-z0-9À-ɏ_%+][A-Za-z0-9À-ɏ._%+'-]{0,63})@"
+    r"(?<![\w.%+-])(?<!\w')(?:[A-Za-z0-9À-ɏ_%+][A-Za-z0-9À-ɏ._%+'-]{0,63})@"
     r"((?:[A-Za-z0-9À-ɏ](?:[A-Za-z0-9À-ɏ-]{0,61}[A-Za-z0-9À-ɏ])?\.)+)([A-Za-z]{2,24})(?![A-Za-z0-9_-])(?!:[\w~/.-]*/)",
     re.ASCII,
 )
