@@ -17,7 +17,7 @@ PERSONAL = [
     ("mail", "联系<LI@EXAMPLE.COM.CN>或者来电"),
     ("mail", "mailto:<bob-1@sub-domain.example.org>?subject=hi"),
     ("mail", "(<o'neill@example.ie>)"),
-    ("mail", "['(ada@example.org)']"),
+    ("mail", "['<ada@example.org>']"),
     ("mail", "<jürgen@müller.de> schrieb"),
     ("mail", "我的邮箱<zhang＠ｑｑ.com>请回复"),
     ("mail", "to=<a@b.io>;cc=none"),
