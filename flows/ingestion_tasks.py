@@ -13,6 +13,7 @@ from flows.tracking import TrainingRun
 from ingestion.examination.card import write_data_card
 from ingestion.examination.examine import examine
 from ingestion.examination.findings import Finding
+from ingestion.examination.signatures import SIGNATURES
 from ingestion.snapshots import Snapshot, open_snapshot
 from polyloom.home import home
 from polyloom.progress import Progress
@@ -61,6 +62,7 @@ def data_card(loaded: LoadedData, snapshot: Snapshot, *, progress: Progress) -> 
         targets={name: columns for name, columns in wanted.items() if columns},
         blobs=home() / "blobs",
         progress=progress,
+        remembered=snapshot.folder.with_name(SIGNATURES),
     )
     card = snapshot.folder.with_name(f"{snapshot.id}.card.html")
     write_data_card(card, snapshot=snapshot, findings=findings, profile=None, blobs=home() / "blobs")

@@ -7,6 +7,7 @@ is removed.
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from ingestion.collection import (
     shown_pictures,
     unused_parts,
 )
+from ingestion.examination.signatures import SIGNATURES
 from ingestion.forgetting import Rewriting
 from ingestion.forgotten import Forgotten
 from ingestion.forgotten_rows import Rows, mentions
@@ -97,6 +99,8 @@ def forget(
         ledger.add(keys, snapshots=[one.id for one in rewriting.affected], pictures=rewriting.pictures)
         going = ledger.told(keys, "pictures")
         clean(Found(rows=rewriting.rows, pictures=going, snapshots=ledger.told(keys, "snapshots")))
+        # They are made of texts, and made again from those that stay.
+        shutil.rmtree(folder / SIGNATURES, ignore_errors=True)
         replayed = _forget_replayed(folder, set(keys))
         renamed = _rewrite(folder, rewriting)
         removed = _remove_pictures(folder, set(going) - set(pictures), blobs)

@@ -34,11 +34,13 @@ def examine(
     progress: Progress = SILENT,
     max_texts: int = MAX_SAMPLED_ROWS,
     max_pictures: int = MAX_PICTURES,
+    remembered: Path | None = None,
 ) -> list[Finding]:
     """Findings about every table, the serious ones first. `targets` maps a table to the columns its tasks predict.
 
     Near duplicates and facts about texts and pictures come from at most `max_texts` rows and `max_pictures`
-    pictures, drawn by a hash; everything else, exact duplicates too, from all rows.
+    pictures, drawn by a hash; everything else, exact duplicates too, from all rows. `remembered` is a folder that keeps
+    the signatures of texts for the next time.
 
     Raises:
         RequestError: a target names a table or a column that the snapshot does not have.
@@ -50,7 +52,8 @@ def examine(
     for name, described in tables.items():
         if described["rows_kept"]:
             table = examined_table(snapshot, name, targets=targets.get(name, ()), sample=max_texts)
-            found += _of_table(table, blobs, progress, max_pictures)
+            signatures = remembered / f"{name}.parquet" if remembered else None
+            found += _of_table(table, blobs, progress, max_pictures, signatures)
     return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
@@ -69,7 +72,9 @@ def _check_targets(targets: Mapping[str, Sequence[str]], known: Mapping[str, Seq
                 )
 
 
-def _of_table(table: ExaminedTable, blobs: Path, progress: Progress, max_pictures: int) -> Iterator[Finding]:
+def _of_table(
+    table: ExaminedTable, blobs: Path, progress: Progress, max_pictures: int, signatures: Path | None
+) -> Iterator[Finding]:
     yield from column_findings(table)
     yield from balance_findings(table)
     yield from drift_findings(table)
@@ -77,18 +82,18 @@ def _of_table(table: ExaminedTable, blobs: Path, progress: Progress, max_picture
     yield from shared_value_findings(table)
     if table.texts:
         yield from text_findings(table)
-        yield from duplicate_findings(_text_likeness(table, progress))
+        yield from duplicate_findings(_text_likeness(table, progress, signatures))
     if table.picture:
         yield from _about_pictures(table, table.picture, blobs, progress, max_pictures)
 
 
-def _text_likeness(table: ExaminedTable, progress: Progress) -> Likeness:
+def _text_likeness(table: ExaminedTable, progress: Progress, signatures: Path | None) -> Likeness:
     numbers = table.same_text[table.sampled]
     different, firsts = np.unique(numbers, return_index=True)
     firsts = firsts[different >= 0]
     texts = [table.joined[place] for place in firsts]
     with progress.stage(f"near duplicates among texts of {table.name}", total=len(texts), unit="texts") as bar:
-        near = near_texts(texts, bar=bar)
+        near = near_texts(texts, bar=bar, remembered=signatures)
     of_text = numbers[firsts]
     return Likeness(
         noun="text",

@@ -1,17 +1,17 @@
 """Pairs of texts that are nearly the same: MinHash and banding find candidates, the real Jaccard decides."""
 
-import zlib
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ingestion.examination.shingles import jaccard, shingles
+from ingestion.examination.signatures import PERMUTATIONS, text_signatures
 from polyloom.progress import Bar, SilentBar
 
 LIKENESS = 0.8
-PERMUTATIONS = 64
 BANDS = 16
 ROWS = PERMUTATIONS // BANDS
 # Below this share of equal minima a pair is likelier than not under 0.65, far from 0.8.
@@ -31,28 +31,17 @@ class Pairs(NamedTuple):
     likeness: np.ndarray
 
 
-def near_texts(texts: Sequence[str], *, likeness: float = LIKENESS, bar: Bar | None = None) -> Pairs:
+def near_texts(
+    texts: Sequence[str], *, likeness: float = LIKENESS, bar: Bar | None = None, remembered: Path | None = None
+) -> Pairs:
     """Pairs of different texts whose shingles' Jaccard index is at least `likeness`, each verified.
 
     Broder 1997, with the banding of Leskovec et al., Mining of Massive Datasets, 3.4. A pair at 0.8 is a candidate
     with probability 0.9998; where very many texts share a band, only the nearest in its order are compared.
+    `remembered` is a file that keeps the signatures for the next time.
     """
-    signatures = _signatures(texts, bar or SilentBar())
-    candidates = _candidates(signatures)
+    candidates = _candidates(text_signatures(texts, bar=bar or SilentBar(), remembered=remembered))
     return _verified(texts, candidates, likeness)
-
-
-def _signatures(texts: Sequence[str], bar: Bar) -> np.ndarray:
-    from datasketch import MinHash  # type: ignore[import-untyped]
-
-    signatures = np.empty((len(texts), PERMUTATIONS), np.uint32)
-    empty = MinHash(num_perm=PERMUTATIONS, hashfunc=zlib.crc32)
-    for position, text in enumerate(texts):
-        one = empty.copy()
-        one.update_batch([piece.encode("utf-8", "replace") for piece in shingles(text)])
-        signatures[position] = one.hashvalues
-        bar.advance()
-    return signatures
 
 
 def _candidates(signatures: np.ndarray) -> np.ndarray:
