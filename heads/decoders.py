@@ -31,7 +31,7 @@ def load_decoder(value: Mapping[str, Any]) -> Decoder:
             f"a decoder of kind {kind!r} is not known here; known are {sorted(KINDS)}. "
             "It was made by another version of polyloom: run the scenario again."
         )
-    chosen = CostDecoder if "costs" in value else KINDS[str(kind)]
+    chosen: type[Any] = CostDecoder if "costs" in value else KINDS[str(kind)]
     decoder: Decoder = chosen.from_json(value)
     return decoder
 

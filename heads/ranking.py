@@ -105,13 +105,21 @@ class TwoTower(nn.Module):
         logits = outputs["users"] @ outputs["items"].T / self.temperature
         if log_shares is not None:
             logits = logits - log_shares[items].unsqueeze(0)
-        own = (seen.unsqueeze(2) == items).any(dim=1) | (items.unsqueeze(1) == items)
+        own = among(seen, items) | (items.unsqueeze(1) == items)
         own.fill_diagonal_(fill_value=False)
         target = torch.arange(len(items), device=logits.device)
         return functional.cross_entropy(logits.masked_fill(own, -torch.inf), target)
 
 
+def among(seen: Tensor, items: Tensor) -> Tensor:
+    """Which items [batch] each row of `seen` [batch, length] holds, bool [batch, batch]."""
+    ordered = seen.sort(dim=1).values
+    asked = items.expand(len(seen), -1).contiguous()
+    places = torch.searchsorted(ordered, asked).clamp(max=seen.shape[1] - 1)
+    return ordered.gather(1, places) == asked
+
+
 def log_shares(items: np.ndarray, *, count: int) -> np.ndarray:
     """The logarithm of each item's share of events, float32 [count]; an item without one counts as half an event."""
     events = np.maximum(np.bincount(items, minlength=count).astype(np.float64), 0.5)
-    return np.log(events / events.sum()).astype(np.float32)
+    return np.asarray(np.log(events / events.sum()), dtype=np.float32)

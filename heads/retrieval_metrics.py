@@ -66,7 +66,7 @@ def ndcg_at_k(scores: np.ndarray, gains: np.ndarray, *, k: int, excluded: np.nda
 def first_k(scores: np.ndarray, *, k: int, excluded: np.ndarray | None = None) -> np.ndarray:
     """Numbers of the k best items of each query, best first; of items that score alike, the lower number first."""
     offered = scores if excluded is None else np.where(excluded, NEVER, scores)
-    return np.argsort(-offered, axis=1, kind="stable")[:, :k]
+    return np.asarray(np.argsort(-offered, axis=1, kind="stable")[:, :k])
 
 
 def per_query(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
