@@ -334,14 +334,3 @@ def build_encoder(modality: Modality, *, seed: int) -> "nn.Module":
 def has_encoder(modality: Modality) -> bool:
     """Whether a graph stands between a modality's preparation and its embedding."""
     return isinstance(modality, Image | Text)
-
-
-def is_live(scenario: Scenario, name: str) -> bool:
-    """Whether a modality's encoder runs in the fit: it is trained, or a task reads more than its pooled embedding."""
-    return is_trained(scenario, name) or name in modalities_read_whole(scenario)
-
-
-def is_trained(scenario: Scenario, name: str) -> bool:
-    """Whether a modality's encoder is trained; one that is not is embedded once."""
-    modality = scenario.modalities[name]
-    return isinstance(modality, Image | Text) and (modality.train or scenario.recipe.strategy) == "full"

@@ -10,6 +10,7 @@ import click
 
 from flows import settings
 from flows.console import summary_table
+from flows.ladder_report import ladder_lines
 from flows.scenario_file import read_yaml, shipped_scenarios
 from flows.scenario_name import scenario_name
 from flows.unchanged import champion_version
@@ -31,6 +32,8 @@ def show_run(result: dict[str, Any]) -> None:
     ]
     measured = [name for name in MEASURES if any(row[name] is not None for row in rows)]
     summary_table(rows, title=f"{result['scenario']}: {result['status']}", columns=["task", *measured])
+    for line in ladder_lines(result.get("strategy", {}).get("auto")):
+        click.echo(line)
     click.echo(f"gate      {result['gate']['reason']}")
     click.echo(
         f"release   {release['name']}/{release['version']} is {release['alias']}, digest {release['digest'][:12]}"

@@ -7,6 +7,7 @@ from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
 from flows.source_checks import source_problems, unknown
 from flows.spec import Category, Characters, DataScenario, Image, Number, Rows, Scenario, Span, Text
+from flows.strategy_checks import strategy_problems
 from heads.decoders import metrics_of
 from polyloom.errors import suggestion
 
@@ -47,6 +48,7 @@ def problems(scenario: Scenario) -> list[str]:
         *modality_problems(scenario),
         *task_problems(scenario),
         *form_problems(scenario),
+        *strategy_problems(scenario),
         *index_problems(scenario),
         *gate_problems(scenario),
     ]

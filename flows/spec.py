@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from flows.recipe import Recipe
+from training.strategies.settings import Strategy
+
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 ColumnKind = Literal["number", "category", "labels", "tokens", "text", "time", "boxes"]
@@ -227,7 +230,7 @@ class Image(Section):
     model: str
     weights: str = "hub"
     size: Annotated[int, Field(ge=16, le=1024)] | None = None
-    train: Literal["frozen", "full"] | None = None
+    train: Strategy | None = None
     augment: Literal["none", "flip", "crop_flip"] = "none"
 
 
@@ -253,7 +256,7 @@ class Text(Section):
     max_tokens: Annotated[int, Field(ge=4, le=512)] = 128
     pooling: Literal["mean", "cls"] = "mean"
     columns: tuple[str, ...] = ()
-    train: Literal["frozen", "full"] | None = None
+    train: Strategy | None = None
     vocabulary: str | None = None
     layers: Annotated[int, Field(ge=1, le=24)] = 4
     width: Annotated[int, Field(ge=16, le=1024)] = 256
@@ -401,25 +404,6 @@ class Span(Task):
 AnyTask = Annotated[
     Classification | Regression | TokenClassification | Relation | Span | Alignment, Field(discriminator="kind")
 ]
-
-
-class Recipe(Section):
-    """How to fit."""
-
-    strategy: Literal["frozen", "full"] = "frozen"
-    epochs: Positive = 20
-    patience: Annotated[int, Field(ge=0)] = 5
-    seed: int = 7
-    batch_size: Positive = 64
-    accumulate: Positive = 1
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    encoder_learning_rate: Annotated[float, Field(gt=0)] = 5e-5
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    warmup: Share = 0.1
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
-    checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0
 
 
 class Index(Section):

@@ -1,5 +1,6 @@
 """The flow from sources to a released champion. One flow run is one MLflow run."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from prefect.runtime import flow_run
 
 from flows import settings, tasks
 from flows.journal import Journal, journal_path
+from flows.ladder_report import ladder_end, ladder_figures
 from flows.scenario_file import LoadedScenario, load_scenario
 from flows.source_tasks import snapshot_task
 from flows.stages.job import Job, JobRef
@@ -121,6 +123,7 @@ def summary(loaded: LoadedScenario, ref: JobRef, reports: dict[str, Result]) -> 
         "gate": released["verdict"],
         "snapshot": data,
         "metrics": reports["evaluate"]["metrics"],
+        "strategy": {key: reports["fit"].get(key) for key in ("strategies", "trained_parameters", "auto")},
         "index": packaged["index"],
         "embedded": {name: counts["embedded"] for name, counts in embedded.items()},
         "reused": {name: counts["reused"] for name, counts in embedded.items()},
@@ -136,6 +139,11 @@ def log_outcome(run: TrainingRun, ref: JobRef, result: Result, reports: dict[str
     for picture in sorted(folder.glob("*.png")):
         run.log_artifact(picture, "pictures")
     run.log_artifact(Path(result["bundle"]) / "card.md")
+    auto = reports["fit"].get("auto")
+    if auto:
+        run.log_text(json.dumps(auto, indent=2), "auto.json")
+        run.log_metrics(ladder_figures(auto), step=0)
+        run.set_tag("polyloom.auto", ladder_end(auto))
     run.set_tags(
         {
             "polyloom.status": result["status"],

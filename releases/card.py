@@ -26,6 +26,8 @@ def model_card(
     digest: str | None = None,
     data_licence: str | None = None,
     code_version: str | None = None,
+    ladder: Sequence[Mapping[str, Any]] = (),
+    ladder_end: str = "",
 ) -> str:
     """The card in Markdown.
 
@@ -38,12 +40,14 @@ def model_card(
         weights_origin: modality -> flat facts, such as origin, sha256 and licence.
         seconds: stage -> seconds; without stages the card says nothing about time.
         digest: left out where the card is part of what the digest covers.
+        ladder: the rungs of strategy `auto` in order, each as flat facts of the same names; and why it ended.
     """
     sections = [
         f"# {title}\n\n{intended_use}".rstrip(),
         _what(scenario=scenario, snapshot=snapshot, digest=digest, code_version=code_version),
         _data(rows, data_licence),
         _fitting(modalities=modalities, tasks=tasks, seconds=seconds),
+        _ladder(ladder, ladder_end),
         _figures(metrics),
         _gate(gate),
         _limits(limits),
@@ -91,6 +95,13 @@ def _fitting(
         stages = ", ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
         parts.append(f"Time: {stages}; {sum(seconds.values()):.1f} s together.")
     return "\n\n".join(part for part in parts if part)
+
+
+def _ladder(rungs: Sequence[Mapping[str, Any]], end: str) -> str:
+    if not rungs:
+        return ""
+    table = _table(list(rungs[0]), [[_text(value) for value in rung.values()] for rung in rungs])
+    return f"### The ladder of strategies\n\n{table}\n\n{end}"
 
 
 def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> str:

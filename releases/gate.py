@@ -1,22 +1,21 @@
 """The gate: may a challenger replace the champion? Both are scored now, on the same rows, with an interval.
 
-The interval is a percentile bootstrap over rows, paired: each resample draws the same rows for both
-(Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13).
+The interval is a percentile bootstrap over rows, paired: see `heads.bootstrap`.
 """
 
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
+from heads.bootstrap import interval, resampled
+from heads.decoder import Scorer
 from polyloom.errors import RequestError
 
 Rule = Literal["not_worse", "better"]
-Scorer = Callable[[np.ndarray, np.ndarray], float]
 
 
 @dataclass(frozen=True)
@@ -94,32 +93,19 @@ def _measure(
     """Scores of the challenger and the champion, if there is one; None when a score is not a number."""
     truth, *outputs = _numbered([truth, *outputs])
     values = [float(scorer(truth, output)) for output in outputs]
-    samples = _resampled(scorer, truth, outputs, resamples=resamples, seed=seed)
+    samples = resampled(scorer, truth, outputs, resamples=resamples, seed=seed)
     if not (np.isfinite(values).all() and np.isfinite(samples).all()):
         return None
     paired = len(values) > 1
     effects = samples[:, 0] - samples[:, 1] if paired else samples[:, 0]
-    low, high = np.quantile(effects, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = interval(effects, confidence=confidence)
     return _Figures(
         challenger_value=values[0],
         champion_value=values[1] if paired else None,
         difference=values[0] - values[1] if paired else None,
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
     )
-
-
-def _resampled(
-    scorer: Scorer, truth: np.ndarray, outputs: list[np.ndarray], *, resamples: int, seed: int
-) -> np.ndarray:
-    """Scores [resamples, outputs], each resample over rows drawn with replacement."""
-    random = np.random.default_rng(seed)
-    scores = np.empty((resamples, len(outputs)))
-    for resample in range(resamples):
-        rows = random.integers(0, len(truth), len(truth))
-        drawn = truth[rows]
-        scores[resample] = [scorer(drawn, output[rows]) for output in outputs]
-    return scores
 
 
 def _decide(figures: _Figures, *, rule: Rule, margin: float, minimum: float | None) -> tuple[bool, str]:

@@ -9,6 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from flows.cli import main
+from flows.recipe import Recipe, Rung
 from flows.spec import (
     Boxes,
     Conll,
@@ -22,6 +23,7 @@ from flows.spec import (
     Table,
     WatchedFolder,
 )
+from training.strategies.settings import STRATEGIES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -73,6 +75,12 @@ def test_every_section_of_a_scenario_is_in_the_guide():
     guide = (ROOT / "docs/scenarios.md").read_text()
     for name in Scenario.model_fields:
         assert re.search(rf"\b{name}\b", guide) or name in {"name", "title", "description", "rows"}, name
+
+
+def test_every_key_of_a_recipe_and_every_strategy_is_in_the_guide():
+    guide = (ROOT / "docs/scenarios.md").read_text().partition("## tasks, fusion, recipe")[2]
+    for name in {*Recipe.model_fields, *Rung.model_fields, *STRATEGIES}:
+        assert re.search(rf"\b{name}\b", guide), name
 
 
 def test_the_readmes_scenario_is_valid():

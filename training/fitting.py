@@ -20,6 +20,7 @@ from training.inputs import ModalityInput, row_costs
 from training.model import ApplicationModel, Batch, make_batch
 from training.parameters import ParameterGroup, parameter_groups
 from training.schedule import rate_factor
+from training.strategies.tuning import Tuning
 from training.targets import Target
 
 SCORING_BATCH = 4
@@ -68,7 +69,8 @@ class Fitting:
     """Fits a model to its targets. `watch` is the task and the metric for early stopping and the best epoch.
 
     `sets` says for each row which data set it belongs to, where there are several; `sampling` how these are mixed.
-    `groups` are the optimiser's parameter groups, where not everything is trained in the usual way.
+    `groups` are the optimiser's parameter groups, where not everything is trained in the usual way; `tunings` say
+    which of the encoders' parameters are trained in which epoch.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Fitting:
         sets: np.ndarray | None = None,
         sampling: Sampling = "proportional",
         groups: Sequence[ParameterGroup] | None = None,
+        tunings: Sequence[Tuning] = (),
         checkpoint_seconds: float = 20.0,
         progress: Progress = SILENT,
         on_epoch: Callable[[Epoch], None] | None = None,
@@ -114,6 +117,7 @@ class Fitting:
         self.warmup = warmup
         self.sets = sets
         self.sampling = sampling
+        self.tunings = tuple(tunings)
         self.checkpoint_seconds = checkpoint_seconds
         self.progress = progress
         self.on_epoch = on_epoch
@@ -156,22 +160,28 @@ class Fitting:
         here = self.position
         return bool(self.patience) and here.best_epoch >= 0 and here.epoch - 1 - here.best_epoch >= self.patience
 
-    def _epoch(self, bar: Bar) -> None:
-        here = self.position
+    def epoch_groups(self, epoch: int) -> list[list[np.ndarray]]:
+        """The epoch's optimiser steps, each the row numbers of its batches."""
         batches = mixed_batches(
             self._by_set(self.train_rows),
             sampling=self.sampling,
             batch_size=self.batch_size,
             seed=self.seed,
-            epoch=here.epoch,
+            epoch=epoch,
             costs=self.costs,
         )
-        groups = [batches[start : start + self.accumulate] for start in range(0, len(batches), self.accumulate)]
+        return [batches[start : start + self.accumulate] for start in range(0, len(batches), self.accumulate)]
+
+    def _epoch(self, bar: Bar) -> None:
+        here = self.position
+        groups = self.epoch_groups(here.epoch)
         total = self.epochs * len(groups)
+        for tuning in self.tunings:
+            tuning.begin_epoch(here.epoch)
         self.model.train()
         for group in groups[here.group :]:
             started = time.monotonic()
-            self._step(group, total=total)
+            self.step(group, total=total)
             here.group += 1
             here.seconds += time.monotonic() - started
             bar.advance(sum(len(batch) for batch in group))
@@ -179,7 +189,7 @@ class Fitting:
                 self._checkpoint()
         self._end_epoch(bar)
 
-    def _step(self, group: list[np.ndarray], *, total: int) -> None:
+    def step(self, group: list[np.ndarray], *, total: int) -> None:
         """One optimiser step over a group of batches; each row of the group counts alike."""
         here = self.position
         factor = rate_factor(here.step, total=total, warmup=self.warmup)
@@ -262,11 +272,15 @@ class Fitting:
     def _watched(self, outputs: Mapping[str, Mapping[str, np.ndarray]]) -> float:
         """The watched metric on the validation rows of the task's data set; lowest of all where it is no number."""
         task, metric = self.watch
-        target, rows = self.targets[task], self.validation_rows
-        known = slice(None) if self.sets is None else np.flatnonzero(self.sets[rows] == target.set)
-        scored = target.decoder.comparable(rows_of(outputs[task], known), rows_of(rows_of(target.truth, rows), known))
-        value = target.decoder.scorers[metric](*scored)
+        value = self.targets[task].decoder.scorers[metric](*self.watched(outputs))
         return value if np.isfinite(value) else float("-inf")
+
+    def watched(self, outputs: Mapping[str, Mapping[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+        """The watched task's truth and prediction, comparable, from the outputs of all validation rows."""
+        task, rows = self.watch[0], self.validation_rows
+        target = self.targets[task]
+        known = slice(None) if self.sets is None else np.flatnonzero(self.sets[rows] == target.set)
+        return target.decoder.comparable(rows_of(outputs[task], known), rows_of(rows_of(target.truth, rows), known))
 
     def score(self, rows: np.ndarray) -> tuple[dict[str, dict[str, np.ndarray]], float]:
         """The named outputs of every task in the order of `rows`, and the mean loss."""

@@ -12,6 +12,7 @@ from modalities.encoders.embeddings import Embeddings
 from modalities.named import NamedModules
 from training.inputs import ModalityInput
 from training.loss_balance import LossBalance
+from training.strategies.modes import set_mode
 from training.task_models import Encoded, TaskModel
 
 
@@ -63,7 +64,7 @@ class ApplicationModel(nn.Module):
         encoder, present = self.encoders[name], batch.present[name].bool()
         rows = int(present.sum())
         # One row has no batch statistics: it passes with the running ones.
-        encoder.train(self.training and rows > 1)
+        set_mode(encoder, training=self.training and rows > 1)
         if not rows:
             width = int(encoder.dim)  # type: ignore[arg-type]
             encoded.embeddings[name] = Embeddings(pooled=torch.zeros(len(present), width, device=present.device))

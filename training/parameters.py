@@ -15,15 +15,25 @@ def parameter_groups(
     model: ApplicationModel, learning_rate: float, encoder_learning_rate: float, weight_decay: float
 ) -> list[ParameterGroup]:
     """AdamW's groups: encoders and the rest, each with and without decay (norms, biases and embeddings have none)."""
-    groups = [
-        {"params": list(parameters), "lr": rate, "initial_lr": rate, "weight_decay": decay}
-        for part, rate in ((model.encoders, encoder_learning_rate), (model.tasks, learning_rate))
-        for decay, parameters in ((weight_decay, decayed(part)), (0.0, undecayed(part)))
-    ]
+    encoders = part_groups(model.encoders, encoder_learning_rate, weight_decay)
+    return [*encoders, *task_groups(model, learning_rate, weight_decay)]
+
+
+def task_groups(model: ApplicationModel, learning_rate: float, weight_decay: float) -> list[ParameterGroup]:
+    """The groups of everything behind the encoders."""
+    groups = part_groups(model.tasks, learning_rate, weight_decay)
     balance = list(trained(model.balance))
     if balance:
         groups.append({"params": balance, "lr": learning_rate, "initial_lr": learning_rate, "weight_decay": 0.0})
     return groups
+
+
+def part_groups(part: nn.Module, rate: float, weight_decay: float) -> list[ParameterGroup]:
+    """The groups of one part of the model."""
+    return [
+        {"params": list(parameters), "lr": rate, "initial_lr": rate, "weight_decay": decay}
+        for decay, parameters in ((weight_decay, decayed(part)), (0.0, undecayed(part)))
+    ]
 
 
 def decayed(part: nn.Module) -> Iterable[nn.Parameter]:

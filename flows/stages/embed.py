@@ -2,21 +2,23 @@
 
 from typing import Any
 
-from flows.assembly import has_encoder, is_live
+from flows.assembly import has_encoder
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.job import Job
+from flows.strategies import fit_plans, is_live
 from polyloom.progress import Progress
 
 
 def embed_frozen(job: Job, *, progress: Progress) -> dict[str, Any]:
-    """Fill the embedding cache for every encoder that is not trained; says how many rows were computed."""
+    """Fill the embedding cache for every encoder that some fit leaves as it is; says how many rows were computed."""
     done = job.finished("embed")
     if done is not None:
         return {name: {**counts, "embedded": 0} for name, counts in done.items()}
+    plans = fit_plans(job.scenario)
     frozen = [
         name
         for name, modality in job.scenario.modalities.items()
-        if has_encoder(modality) and not is_live(job.scenario, name)
+        if has_encoder(modality) and not all(is_live(job.scenario, name, plan) for plan in plans)
     ]
     return job.finish("embed", {name: embed_tables(job, name, progress=progress) for name in frozen})
 

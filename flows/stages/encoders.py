@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from flows.assembly import build_encoder, has_encoder, is_live
+from flows.assembly import build_encoder, has_encoder
 from flows.spec import Image, Text
+from flows.stages.fitted import added_weights, encoder_files, encoder_strategy, load_encoder
 from flows.stages.job import Job, ModalityValues
 from flows.stages.pretrained import pretrained_weights, starting_encoder
+from flows.strategies import attach_strategy
 from modalities.encoders.onnx import OnnxEncoder, VectorEncoder
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.weights import PACKAGED
@@ -52,7 +54,7 @@ def graph_facts(job: Job, name: str) -> dict[str, Any]:
     modality = job.scenario.modalities[name]
     if not isinstance(modality, Image | Text):
         return {"kind": modality.kind}
-    weights = starting_digest(job, name, modality) if not is_live(job.scenario, name) else fitted_digest(job, name)
+    weights = fitted_digest(job, name) or starting_digest(job, name, modality)
     pooling = modality.pooling if isinstance(modality, Text) else None
     facts = {"kind": modality.kind, "model": modality.model, "weights": weights, "pooling": pooling}
     if not isinstance(modality, Text):
@@ -79,13 +81,9 @@ def preparation_digest(folder: Path) -> str:
 
 
 def fitted_digest(job: Job, name: str) -> str:
-    """SHA-256 of the weights that the fit left."""
-    return file_digest(fitted_weights(job, name))
-
-
-def fitted_weights(job: Job, name: str) -> Path:
-    """Where the fit left an encoder's weights."""
-    return job.folder / "fitted" / "encoders" / f"{name}.safetensors"
+    """SHA-256 over the weights that the fit left; empty where it left none, or has not ended."""
+    digests = [file_digest(path) for path in encoder_files(job.folder, name)]
+    return digests[0] if len(digests) == 1 else json_digest(digests) if digests else ""
 
 
 def starting_digest(job: Job, name: str, modality: Image | Text) -> str:
@@ -143,8 +141,13 @@ def loaded_encoder(job: Job, name: str) -> "nn.Module":
     from safetensors.torch import load_file
 
     encoder = starting_encoder(job, name)
-    if is_live(job.scenario, name):
-        encoder.load_state_dict(load_file(fitted_weights(job, name)))
+    load_encoder(encoder, job.folder, name)
+    added = added_weights(job.folder, name)
+    if added.is_file():
+        from training.strategies.weights import load_added
+
+        attach_strategy(job.scenario, name, encoder, strategy=encoder_strategy(job.folder, name))
+        load_added(encoder, load_file(added))
     return encoder
 
 

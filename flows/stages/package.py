@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.assembly import has_encoder, is_live
+from flows.assembly import has_encoder
+from flows.ladder_report import ladder_end, ladder_rows
 from flows.spec import Image, Scenario, Text
 from flows.stages.encoders import AnyEncoder, embed_values, graph_folder, open_encoder
+from flows.stages.fitted import encoder_strategy
 from flows.stages.job import Job
 from modalities.weights import PACKAGED
 from polyloom.durable import publish_folder, read_json, write_json
@@ -155,12 +157,14 @@ def card(job: Job, metrics: dict[str, Any]) -> str:
         intended_use=scenario.description or f"Made for the scenario {scenario.name!r}.",
         limits=limits(job),
         weights_origin={
-            name: origin(modality, live=is_live(scenario, name))
+            name: origin(modality, strategy=encoder_strategy(job.folder, name))
             for name, modality in scenario.modalities.items()
             if isinstance(modality, Image | Text)
         },
         seconds={},
         code_version=code_version(),
+        ladder=ladder_rows(fitted.get("auto")),
+        ladder_end=ladder_end(fitted.get("auto")),
     )
 
 
@@ -168,18 +172,18 @@ def limits(job: Job) -> list[str]:
     """What follows from how the run was made."""
     found = ["Figures hold for rows like the test rows; how it does on other data is not known."]
     for name, modality in job.scenario.modalities.items():
-        frozen = isinstance(modality, Image | Text) and not is_live(job.scenario, name)
+        frozen = isinstance(modality, Image | Text) and encoder_strategy(job.folder, name) == "frozen"
         if frozen and getattr(modality, "weights", "") == "scratch":
             found.append(f"The encoder {name!r} was neither trained before nor here: its features are random.")
     return found
 
 
-def origin(modality: Image | Text, *, live: bool) -> dict[str, Any]:
-    """Where an encoder's weights came from."""
+def origin(modality: Image | Text, *, strategy: str) -> dict[str, Any]:
+    """Where an encoder's weights came from, and by which strategy they were trained here."""
     facts: dict[str, Any] = {
         "model": modality.model,
         "origin": modality.weights,
-        "trained here": "yes" if live else "no",
+        "trained here": "no" if strategy == "frozen" else f"yes ({strategy})",
     }
     if modality.weights == "packaged" and modality.model in PACKAGED:
         entry = PACKAGED[modality.model]

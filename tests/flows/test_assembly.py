@@ -8,7 +8,6 @@ from flows.assembly import (
     build_encoder,
     build_preparation,
     has_encoder,
-    is_live,
     rare_labels,
     table_sources,
     targets,
@@ -16,6 +15,7 @@ from flows.assembly import (
 from flows.scenario_checks import task_inputs
 from flows.scenario_file import load_scenario
 from flows.spec import Scenario
+from flows.strategies import fit_plans, is_live
 from flows.task_assembly import build_fusion
 from polyloom.errors import RequestError
 from tests.support.toys import write_toys
@@ -85,9 +85,13 @@ def test_only_pictures_and_text_have_encoders(loaded):
 
 def test_a_modality_says_itself_whether_it_is_trained_else_the_recipe(loaded):
     scenario = loaded.scenario
-    assert [name for name in scenario.modalities if is_live(scenario, name)] == ["image"]
-    full = Scenario.model_validate({**scenario.model_dump(), "recipe": {"strategy": "full"}})
-    assert [name for name in full.modalities if is_live(full, name)] == ["image", "text"]
+    assert live(scenario) == ["image"]
+    assert live(Scenario.model_validate({**scenario.model_dump(), "recipe": {"strategy": "full"}})) == ["image", "text"]
+
+
+def live(scenario):
+    (plan,) = fit_plans(scenario)
+    return [name for name in scenario.modalities if is_live(scenario, name, plan)]
 
 
 def test_tasks_read_what_they_name_else_all(loaded):

@@ -237,6 +237,24 @@ def test_pictures_in_folders_train_but_a_figure_below_the_minimum_is_refused(pla
     assert set(asked.json["predictions"][0]["answers"]["shade"]["probabilities"]) == set(COLOURS)
 
 
+def test_auto_explains_its_ladder_in_summary_card_and_mlflow(place, polyloom, client):
+    path = write_picture_folders(place / "ladder", name="ladder")
+    rungs = "recipe.auto.rungs=[frozen, {strategy: last_blocks, epochs: 1}]"
+    ended = polyloom("run", path, "--set", "recipe.strategy=auto", "--set", rungs, "--json")
+    assert ended.code == 0, ended.err
+    auto = ended.json["strategy"]["auto"]
+    assert [rung["strategy"] for rung in auto["rungs"]] == ["frozen", "last_blocks"]
+    assert auto["rungs"][1]["low"] <= auto["rungs"][1]["difference"] <= auto["rungs"][1]["high"]
+    card = (Path(ended.json["bundle"]) / "card.md").read_text()
+    assert "| last_blocks |" in card
+    assert auto["stopped"] in card
+    (run,) = runs(client, "ladder")
+    assert run.data.metrics["auto.last_blocks.metric"] == auto["rungs"][1]["metric"]
+    assert auto["stopped"] in run.data.tags["polyloom.auto"]
+    assert "auto.json" in {entry.path for entry in client.list_artifacts(run.info.run_id)}
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1, 2, 3]
+
+
 def test_a_changed_byte_is_refused_by_the_name_of_its_file(first, polyloom):
     path = Path(first.json["bundle"]) / "heads" / "colour" / "model.onnx"
     whole = path.read_bytes()

@@ -79,3 +79,16 @@ def test_it_is_well_formed_markdown(metrics):
         assert len(widths) == 1, table
     assert "\n\n\n" not in card
     assert card.endswith("```\n")
+
+
+def test_the_ladder_of_strategies_stands_there_with_its_end():
+    rungs = [{"rung": "frozen", "taken": True, "gain": ""}, {"rung": "full", "taken": False, "gain": "+0.01"}]
+    card = model_card(**GIVEN, ladder=rungs, ladder_end="frozen is taken; no significant gain")
+    for line in (
+        "### The ladder of strategies",
+        "| rung | taken | gain |",
+        "| full | no | +0.01 |",
+        "frozen is taken; no significant gain",
+    ):
+        assert line in card.splitlines(), line
+    assert "ladder" not in model_card(**GIVEN)

@@ -1,0 +1,104 @@
+"""The recipe of a scenario: how to fit, by which strategy."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from training.strategies.settings import Strategy
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: immutable, and nothing unknown is accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lora(Section):
+    """Low-rank matrices beside each layer; `targets` are ends of layers' names, all layers where there are none."""
+
+    rank: Positive = 8
+    alpha: Rate = 16.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    targets: tuple[str, ...] = ()
+
+
+class Ia3(Section):
+    """Learned scales; `targets` are ends of layers' names."""
+
+    targets: tuple[str, ...] = ()
+
+
+class Tokens(Section):
+    """Learned tokens before the real ones."""
+
+    tokens: Positive = 16
+
+
+class Adapters(Section):
+    """Bottleneck adapters after the feed-forward of each block, with `houlsby` after attention too."""
+
+    bottleneck: Positive = 64
+    placement: Literal["houlsby", "pfeiffer"] = "pfeiffer"
+
+
+class Rung(Section):
+    """A rung of `auto`: a strategy, and what it does not share with the recipe."""
+
+    strategy: Strategy
+    epochs: Positive | None = None
+    patience: Annotated[int, Field(ge=0)] | None = None
+    batch_size: Positive | None = None
+    learning_rate: Rate | None = None
+    encoder_learning_rate: Rate | None = None
+
+
+class Auto(Section):
+    """The ladder of `auto`: it is climbed while the gain on the validation rows is significant.
+
+    A gain counts when its whole interval at this confidence lies above `margin`.
+    """
+
+    rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] = (Rung(strategy="frozen"), Rung(strategy="full"))
+    margin: Annotated[float, Field(ge=0)] = 0.0
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+
+    @field_validator("rungs", mode="before")
+    @classmethod
+    def named(cls, given: object) -> object:
+        """A rung may be written as the name of its strategy alone."""
+        if not isinstance(given, list | tuple):
+            return given
+        return tuple({"strategy": rung} if isinstance(rung, str) else rung for rung in given)
+
+
+class Recipe(Section):
+    """How to fit. What is None follows from the strategy."""
+
+    strategy: Strategy | Literal["auto"] = "frozen"
+    epochs: Positive = 20
+    patience: Annotated[int, Field(ge=0)] = 5
+    seed: int = 7
+    batch_size: Positive = 64
+    accumulate: Positive = 1
+    learning_rate: Rate = 1e-3
+    encoder_learning_rate: Rate | None = None
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup: Share = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0
+    blocks: Positive = 1
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
+    unfreeze_epochs: Annotated[int, Field(ge=0)] = 0
+    lora: Lora = Lora()
+    ia3: Ia3 = Ia3()
+    prefix: Tokens = Tokens()
+    prompt: Tokens = Tokens()
+    adapter: Adapters = Adapters()
+    auto: Auto = Auto()
+    budget_minutes: Annotated[float, Field(gt=0)] | None = None

@@ -1,0 +1,193 @@
+"""What the fits of a run are made of: inputs and targets, read once, and a model with its optimiser for each fit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flows.scenario_checks import table_of
+from flows.spec import Image
+from flows.stages.encoders import embed_values, open_encoder
+from flows.stages.fitted import load_encoder, load_tasks
+from flows.stages.job import Job
+from flows.stages.pretrained import starting_encoder
+from flows.strategies import FitPlan, attach_strategy, is_live, strategy_of
+from flows.task_assembly import build_decoder, build_task
+from heads.decoder import rows_of
+from polyloom.progress import Progress
+
+if TYPE_CHECKING:
+    from training.fitting import Epoch, Fitting
+    from training.inputs import ModalityInput
+    from training.model import ApplicationModel
+    from training.strategies.tuning import Tuning
+    from training.targets import Target
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A fit that may begin, and what it trains of each live encoder."""
+
+    fitting: "Fitting"
+    tunings: dict[str, "Tuning"]
+
+    @property
+    def trained_parameters(self) -> int:
+        """How many numbers it trains, those of the heads included."""
+        groups = self.fitting.optimizer.param_groups
+        return sum(parameter.numel() for group in groups for parameter in group["params"])
+
+
+class Material:
+    """A run's inputs and targets; fits of several strategies share them."""
+
+    def __init__(self, job: Job, *, progress: Progress) -> None:
+        from training.device import place
+
+        self.job = job
+        self.progress = progress
+        self.placement = place(job.scenario.recipe.precision)
+        self.targets = {task: target(job, task) for task in job.scenario.tasks}
+        self._inputs: dict[tuple[str, bool], ModalityInput] = {}
+
+    @property
+    def watch(self) -> tuple[str, str]:
+        """The task and the metric that decide."""
+        task, _, metric = self.job.scenario.gate.metric.partition(".")
+        return task, metric
+
+    def placed(self) -> dict[str, str]:
+        """Where and how exactly everything is computed."""
+        return {"device": str(self.placement.device), "precision": self.placement.precision}
+
+    def inputs(self, plan: FitPlan) -> dict[str, "ModalityInput"]:
+        """Every modality as a fit reads it: finished vectors, or raw values where its encoder is live."""
+        found = {}
+        for name in self.job.scenario.modalities:
+            live = is_live(self.job.scenario, name, plan)
+            if (name, live) not in self._inputs:
+                self._inputs[name, live] = modality_input(self.job, name, live=live, progress=self.progress)
+            found[name] = self._inputs[name, live]
+        return found
+
+    def ready(
+        self,
+        plan: FitPlan,
+        *,
+        folder: Path,
+        on_epoch: Callable[["Epoch"], None] | None = None,
+        start: Path | None = None,
+    ) -> Ready:
+        """A fit with its checkpoints under `folder`, from the weights that the fit in the folder `start` left."""
+        from training.fitting import Fitting
+        from training.parameters import task_groups
+
+        recipe, inputs = self.job.scenario.recipe, self.inputs(plan)
+        model, tunings = self.model(plan, inputs, start=start)
+        groups = [
+            group
+            for tuning in tunings.values()
+            for group in tuning.parameter_groups(
+                learning_rate=plan.encoder_rate(tuning.strategy), weight_decay=recipe.weight_decay
+            )
+        ]
+        fitting = Fitting(
+            model=model,
+            inputs=inputs,
+            targets=self.targets,
+            train_rows=self.job.split("train"),
+            validation_rows=self.job.split("validation"),
+            watch=self.watch,
+            folder=folder / CHECKPOINTS,
+            placement=self.placement,
+            epochs=plan.epochs,
+            patience=plan.patience,
+            seed=recipe.seed,
+            batch_size=plan.batch_size,
+            accumulate=recipe.accumulate,
+            warmup=recipe.warmup,
+            sets=self.job.sets,
+            sampling=recipe.sampling,
+            groups=[*groups, *task_groups(model, plan.learning_rate, recipe.weight_decay)],
+            tunings=list(tunings.values()),
+            checkpoint_seconds=recipe.checkpoint_seconds,
+            progress=self.progress,
+            on_epoch=on_epoch,
+        )
+        return Ready(fitting=fitting, tunings=tunings)
+
+    def model(
+        self, plan: FitPlan, inputs: dict[str, "ModalityInput"], *, start: Path | None
+    ) -> tuple["ApplicationModel", dict[str, "Tuning"]]:
+        """The model, the same under the same seed, and the tuning of each live encoder."""
+        import torch
+
+        from training.model import ApplicationModel
+
+        job, seed = self.job, self.job.scenario.recipe.seed
+        tunings = {}
+        for name in inputs:
+            if is_live(job.scenario, name, plan):
+                encoder = starting_encoder(job, name)
+                if start is not None:
+                    load_encoder(encoder, start, name)
+                strategy = strategy_of(job.scenario, name, plan)
+                tunings[name] = attach_strategy(job.scenario, name, encoder, strategy=strategy)
+        encoders = {name: tuning.encoder for name, tuning in tunings.items()}
+        dims = {name: width(given, encoders.get(name)) for name, given in inputs.items()}
+        torch.manual_seed(seed)
+        tasks = {
+            task: build_task(
+                job.scenario,
+                task,
+                decoder=goal.decoder,
+                dims=dims,
+                training=rows_of(goal.truth, job.split("train", task=task)),
+            )
+            for task, goal in self.targets.items()
+        }
+        learned = [task for task, goal in self.targets.items() if goal.loss_weight == "learned"]
+        model = ApplicationModel(encoders=encoders, tasks=tasks, learned_weights=learned)
+        if start is not None:
+            load_tasks(model, start)
+        return model, tunings
+
+
+def modality_input(job: Job, name: str, *, live: bool, progress: Progress) -> "ModalityInput":
+    """A modality as the fitting loop reads it."""
+    from training.inputs import ModalityInput, live_source
+
+    given = job.task_values(name)
+    preparation = job.preparations[name]
+    if not live:
+        encoder = open_encoder(job, name, progress=progress)
+        report = embed_values(given, preparation=preparation, encoder=encoder, name=name, progress=progress)
+        return ModalityInput(present=given.present, vectors=report.vectors)
+    modality = job.scenario.modalities[name]
+    augmentation = modality.augment if isinstance(modality, Image) else "none"
+    source = live_source(preparation=preparation, values=given.values, augmentation=augmentation)
+    return ModalityInput(present=given.present, source=source)
+
+
+def target(job: Job, task: str) -> "Target":
+    """A task's decoder, from the training rows, and the truth of all rows."""
+    from training.targets import Target
+
+    settings = job.scenario.tasks[task]
+    values = job.targets(task)
+    decoder = build_decoder(
+        job.scenario,
+        task,
+        column_kind=job.scenario.data[table_of(job.scenario, task)].columns.get(settings.target, ""),
+        training=[values[row] for row in job.split("train", task=task)],
+    )
+    return Target(truth=decoder.encode(values), decoder=decoder, loss_weight=settings.loss_weight, set=job.set_of(task))
+
+
+def width(given: "ModalityInput", encoder: Any) -> int:
+    """Length of a modality's embedding."""
+    return int(encoder.dim) if given.vectors is None else int(np.shape(given.vectors)[1])
