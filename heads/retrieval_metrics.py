@@ -71,4 +71,4 @@ def first_k(scores: np.ndarray, *, k: int, excluded: np.ndarray | None = None) -
 
 def per_query(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """`part / whole`, NaN where the whole is 0."""
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))

@@ -21,10 +21,15 @@ PictureTask = Literal["masked", "denoising"]
 
 
 class Objective(Protocol):
-    """A task without labels over rows that it holds. `module` is what is trained, `encoder` what is kept of it."""
+    """A task without labels over rows that it holds."""
 
-    module: nn.Module
-    encoder: nn.Module
+    @property
+    def module(self) -> nn.Module:
+        """What is trained."""
+
+    @property
+    def encoder(self) -> nn.Module:
+        """What is kept of it."""
 
     def batch(self, rows: np.ndarray, *, random: np.random.Generator, augment: bool) -> Arrays:
         """What the loss needs of these rows: the same under the same `random`."""

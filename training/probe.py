@@ -38,4 +38,4 @@ def cost(fitting: Fitting, group: list[np.ndarray]) -> float:
 
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
     """At most `count` of the rows, evenly taken."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
+    return np.asarray(rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))])

@@ -154,12 +154,13 @@ class Job:
 def one_text_a_row(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> list[dict[str, object]]:
     """Rows in which each text of a list stands alone beside the row's other values; an empty list leaves one row."""
     for column in columns:
-        rows = [
-            {**row, column: text}
-            for row in rows
-            for text in (row[column] if isinstance(row[column], list) and row[column] else [None])
-        ]
+        rows = [{**row, column: text} for row in rows for text in texts_of(row[column])]
     return list(rows)
+
+
+def texts_of(value: object) -> list[object]:
+    """A list's texts, or None once where there are none."""
+    return list(value) if isinstance(value, list) and value else [None]
 
 
 def modality_values(preparation: Preparation, rows: Sequence[dict[str, object]]) -> ModalityValues:

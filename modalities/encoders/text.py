@@ -1,7 +1,7 @@
 """Text encoders: any BERT-type model of transformers."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ class TextEncoder(nn.Module):
         """Tokens [batch, tokens, dim], each window of a row read alone."""
         rows, length = ids.shape
         width = torch.sym_min(length, window)
-        padding = (width - length % width) % width
+        padding: Any = (width - length % width) % width
         folded_ids, folded_mask, folded_types = (
             functional.pad(array, [0, padding]).reshape(-1, width) for array in (ids, mask, types)
         )

@@ -79,8 +79,8 @@ def test_a_form_that_fits_has_no_problems(content):
         (
             {**RELATION, "modalities": {"text": {**RELATION["modalities"]["text"], "ranges": ["a", "b", "relation"]}}},
             (
-                "modalities.text.ranges: ['a', 'b', 'relation'] are not four columns of kind number in data.rows: start "
-                "of the first stretch, its end, start of the second stretch, its end."
+                "modalities.text.ranges: ['a', 'b', 'relation'] are not four columns of kind number in data.rows: "
+                "start of the first stretch, its end, start of the second stretch, its end."
             ),
         ),
         ({**RELATION, "gate": {"metric": "how.f1"}}, "gate.metric: 'f1' is not there."),

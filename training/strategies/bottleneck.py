@@ -59,8 +59,9 @@ def attach_adapters(encoder: nn.Module, *, bottleneck: int, placement: Placement
     modules = dict(encoder.named_modules())
     for (name, _, _), adapter in zip(places, adapters.values(), strict=True):
         modules[name].register_forward_hook(adapter.after)
-    encoder.add_module(ATTRIBUTE, NamedModules(adapters).to(next(encoder.parameters()).device))
-    return tuned(encoder, "adapter", [f"{ATTRIBUTE}.{name}" for name, _ in encoder.adapters.named_parameters()])
+    added = NamedModules(adapters).to(next(encoder.parameters()).device)
+    encoder.add_module(ATTRIBUTE, added)
+    return tuned(encoder, "adapter", [f"{ATTRIBUTE}.{name}" for name, _ in added.named_parameters()])
 
 
 def block_places(encoder: nn.Module, placement: Placement) -> list[tuple[str, int, Literal[1, -1]]]:
