@@ -34,6 +34,8 @@ def show_run(result: dict[str, Any]) -> None:
     summary_table(rows, title=f"{result['scenario']}: {result['status']}", columns=["task", *measured])
     for line in ladder_lines(result.get("strategy", {}).get("auto")):
         click.echo(line)
+    for line in missing_lines(result["metrics"]):
+        click.echo(f"without   {line}")
     click.echo(f"gate      {result['gate']['reason']}")
     click.echo(
         f"release   {release['name']}/{release['version']} is {release['alias']}, digest {release['digest'][:12]}"
@@ -48,6 +50,23 @@ def show_run(result: dict[str, Any]) -> None:
         click.echo(f"index     {result['index']['rows']:,} items, found by {searchable}")
     click.echo(f"mlflow    run {result['mlflow_run_id']}")
     click.echo(f"next      {next_step(result)}")
+
+
+def missing_lines(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    """For each task that reads several modalities, its metric with all of them and without each."""
+    lines = []
+    for task, figures in metrics.items():
+        worth = {name: one for name, one in figures.get("modalities", {}).items() if one["removed"] is not None}
+        if worth:
+            first = next(iter(worth.values()))
+            told = ", ".join(f"{name} {shown_number(one['removed']['value'])}" for name, one in worth.items())
+            lines.append(f"{told}: {task}.{first['metric']}, {shown_number(first['intact'])} with all")
+    return lines
+
+
+def shown_number(value: float | None) -> str:
+    """A figure to three places."""
+    return "unknown" if value is None else f"{value:.3f}"
 
 
 def next_step(result: dict[str, Any]) -> str:

@@ -6,7 +6,19 @@ from zoneinfo import available_timezones
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
 from flows.source_checks import source_problems, unknown
-from flows.spec import Category, Characters, DataScenario, Image, Number, Rows, Scenario, Span, Text
+from flows.spec import (
+    Category,
+    Characters,
+    DataScenario,
+    FusedTask,
+    Fusion,
+    Image,
+    Number,
+    Rows,
+    Scenario,
+    Span,
+    Text,
+)
 from flows.strategy_checks import strategy_problems
 from heads.decoders import metrics_of
 from polyloom.errors import suggestion
@@ -49,6 +61,7 @@ def problems(scenario: Scenario) -> list[str]:
         *task_problems(scenario),
         *form_problems(scenario),
         *strategy_problems(scenario),
+        *fusion_problems(scenario),
         *index_problems(scenario),
         *gate_problems(scenario),
     ]
@@ -103,6 +116,12 @@ def span_columns(scenario: Scenario, task: str) -> tuple[str, str]:
     (name,) = task_inputs(scenario, task)
     question, context = modality_columns(scenario.modalities[name], name, scenario.data[table_of(scenario, task)])
     return question, context
+
+
+def fusion_of(scenario: Scenario, task: str) -> Fusion:
+    """How a task's modalities become one embedding: as it says itself, else as the scenario does."""
+    settings = scenario.tasks[task]
+    return (settings.fusion if isinstance(settings, FusedTask) else None) or scenario.fusion
 
 
 def columns_over_tables(scenario: Scenario, name: str) -> tuple[str, ...]:
@@ -296,6 +315,22 @@ def text_form_problems(scenario: Scenario, name: str, modality: Text) -> Iterato
             )
     if scenario.index and name in scenario.index.embed and modality.form in COLUMNS_OF_FORM:
         yield f"index.embed: {name!r} has the form {modality.form}, which no words can be searched by; leave it out."
+
+
+def fusion_problems(scenario: Scenario) -> Iterator[str]:
+    """A width that attention heads cannot share."""
+    own = {
+        f"tasks.{name}.fusion": task.fusion
+        for name, task in scenario.tasks.items()
+        if isinstance(task, FusedTask) and task.fusion
+    }
+    for place, fusion in {"fusion": scenario.fusion, **own}.items():
+        heads = fusion.attention_heads
+        if fusion.kind == "cross_attention" and fusion.hidden % heads:
+            yield (
+                f"{place}.hidden: {fusion.hidden} cannot be shared evenly by {heads} attention heads; "
+                f"give a multiple of {heads}, such as {32 * heads}."
+            )
 
 
 def index_problems(scenario: Scenario) -> Iterator[str]:

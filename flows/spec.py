@@ -308,12 +308,14 @@ class Pretrain(Section):
 
 
 class Fusion(Section):
-    """How the modalities of a task become one embedding."""
+    """How the modalities of a task become one embedding; `attention_heads` and `blocks` are of cross_attention."""
 
-    kind: Literal["concat", "gated"] = "concat"
+    kind: Literal["concat", "gated", "cross_attention"] = "concat"
     modality_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     hidden: Annotated[int, Field(ge=0, le=4096)] = 0
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    attention_heads: Literal[1, 2, 4, 8, 16] = 4
+    blocks: Annotated[int, Field(ge=1, le=12)] = 2
 
 
 class Task(Section):
@@ -328,7 +330,13 @@ class Task(Section):
     loss_weight: Annotated[float, Field(gt=0)] | Literal["learned"] = 1.0
 
 
-class Classification(Task):
+class FusedTask(Task):
+    """A task over all its modalities together; `fusion` is its own, where it is not the scenario's."""
+
+    fusion: Fusion | None = None
+
+
+class Classification(FusedTask):
     """Binary or multiclass for a `category` column, multilabel for a `labels` column.
 
     `costs` says what a mistake costs, by true and then by answered label (others cost `other_cost`), or as a matrix
@@ -346,7 +354,7 @@ class Classification(Task):
     answering: Literal["probable", "cheapest"] | None = None
 
 
-class Regression(Task):
+class Regression(FusedTask):
     """A number from a `number` column, with an interval that holds it in nine of ten cases."""
 
     kind: Literal["regression"]

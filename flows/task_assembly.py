@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from flows.cost_assembly import cost_decoder, cost_losses, knows_costs
+from flows.fusion_assembly import build_fusion
 from flows.scenario_checks import modality_columns, span_columns, table_of, task_inputs
 from flows.spec import Alignment, Classification, Regression, Relation, Scenario, Span, Text, TokenClassification
 from heads.alignment_decoding import AlignmentDecoder
@@ -21,7 +22,6 @@ from polyloom.errors import DataError
 if TYPE_CHECKING:
     from torch import nn
 
-    from modalities.fusion import ConcatFusion, GatedFusion
     from training.task_models import TaskModel
 
 Reads = Literal["fused", "tokens", "maps", "pair"]
@@ -33,8 +33,6 @@ READS: dict[str, Reads] = {
     "relation": "tokens",
     "span": "tokens",
 }
-# What makes a finished vector about as large as a normalised embedding: hashed characters have length 1.
-SCALES = {"number": 1.0, "category": 1.0, "characters": 8.0}
 
 
 def modalities_read_whole(scenario: Scenario) -> frozenset[str]:
@@ -186,7 +184,7 @@ def build_task(
         (name,) = task_inputs(scenario, task)
         head = build_head(scenario, task, decoder=decoder, dim=dims[name], training=training)
         return TokenTask(modality=name, head=head)
-    fusion = build_fusion(scenario, {name: dims[name] for name in task_inputs(scenario, task)})
+    fusion = build_fusion(scenario, task, {name: dims[name] for name in task_inputs(scenario, task)})
     return FusedTask(fusion=fusion, head=build_head(scenario, task, decoder=decoder, dim=fusion.dim, training=training))
 
 
@@ -288,20 +286,4 @@ def token_head(scenario: Scenario, task: str, settings: TokenClassification, *, 
         hidden=settings.hidden,
         dropout=settings.dropout,
         label_smoothing=scenario.recipe.label_smoothing,
-    )
-
-
-def build_fusion(scenario: Scenario, dims: Mapping[str, int]) -> "ConcatFusion | GatedFusion":
-    """The fusion of one task's inputs."""
-    from modalities.fusion import ConcatFusion, GatedFusion
-
-    kind: type[ConcatFusion | GatedFusion] = ConcatFusion if scenario.fusion.kind == "concat" else GatedFusion
-    return kind(
-        dims=dims,
-        modality_dropout=scenario.fusion.modality_dropout,
-        hidden=scenario.fusion.hidden,
-        dropout=scenario.fusion.dropout,
-        scales={
-            name: SCALES[scenario.modalities[name].kind] for name in dims if scenario.modalities[name].kind in SCALES
-        },
     )

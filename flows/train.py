@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -17,6 +17,7 @@ from flows.stages.job import Job, JobRef
 from flows.tracking import TrainingRun
 from flows.unchanged import deciding, recall, remember, request_digest
 from flows.validation import check_before_work
+from heads.robustness import Harm
 from polyloom.durable import json_digest, locked
 from polyloom.home import home
 from polyloom.version import code_version
@@ -134,7 +135,8 @@ def summary(loaded: LoadedScenario, ref: JobRef, reports: dict[str, Result]) -> 
 
 def log_outcome(run: TrainingRun, ref: JobRef, result: Result, reports: dict[str, Result]) -> None:
     """Figures, pictures, card and links of a finished run."""
-    run.log_metrics(flat_figures(result["metrics"]), step=int(reports["fit"]["best_epoch"]))
+    found = {**flat_figures(result["metrics"]), **harmed_figures(result["metrics"])}
+    run.log_metrics(found, step=int(reports["fit"]["best_epoch"]))
     folder = Job.load(ref).folder / "evaluation"
     for picture in sorted(folder.glob("*.png")):
         run.log_artifact(picture, "pictures")
@@ -166,9 +168,25 @@ def note_unchanged(loaded: LoadedScenario, known: Result, *, flow_run_id: str) -
     return {**known, "mlflow_run_id": run.run_id, "trained_by": known["mlflow_run_id"], "flow_run_id": flow_run_id}
 
 
-def flat_figures(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
-    """`task.metric` -> value."""
-    return {f"{task}.{name}": value for task, figures in metrics.items() for name, value in figures.items()}
+def flat_figures(metrics: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """`task.metric` -> value; what is no number is left out."""
+    return {
+        f"{task}.{name}": value
+        for task, figures in metrics.items()
+        for name, value in figures.items()
+        if isinstance(value, int | float)
+    }
+
+
+def harmed_figures(metrics: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """`task.modality_harm` -> the metric after that harm to the modality."""
+    return {
+        f"{task}.{modality}_{harm}": figures[harm]["value"]
+        for task, own in metrics.items()
+        for modality, figures in own.get("modalities", {}).items()
+        for harm in get_args(Harm)
+        if figures[harm] is not None and figures[harm]["value"] is not None
+    }
 
 
 def flat_parameters(value: Any, prefix: str = "") -> dict[str, object]:

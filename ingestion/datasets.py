@@ -13,13 +13,16 @@ from polyloom.progress import SILENT, Progress
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """A data set that polyloom knows: `made` by its own code, or `public` and fetched from `source`."""
+    """A data set that polyloom knows: `made` by its own code, `public` and fetched from `source`, or `derived`.
+
+    A derived one is made from the data set `source`, which must lie in a data folder already.
+    """
 
     name: str
     title: str
     licence: str
     source: str
-    kind: Literal["made", "public"]
+    kind: Literal["made", "public", "derived"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,10 @@ DATA_SETS: Mapping[str, DataSet] = {
             name="xquad", title="Questions on Wikipedia paragraphs with their answers (English part)",
             licence="CC BY-SA 4.0", source=XQUAD, kind="public",
         ),
+        DataSet(
+            name="ikea_nouns", title="Products with picture and texts, and the head noun of what each is, 26 of them",
+            licence="non-commercial (pictures and texts are IKEA's)", source="ikea_products", kind="derived",
+        ),
     )
 }  # fmt: skip
 
@@ -90,7 +97,7 @@ def locate(path: str, *, beside: Path) -> Path:
             return folder / given
     name = given.parts[0] if given.parts else path
     known = None if given.is_absolute() else DATA_SETS.get(name)
-    if known is not None and known.kind == "made" and (found := _made(name) / Path(*given.parts[1:])).exists():
+    if known is not None and known.kind != "public" and (found := _made(known) / Path(*given.parts[1:])).exists():
         return found
     raise RequestError(_not_found(path, name, known, folders))
 
@@ -101,7 +108,7 @@ def fetch(name: str, *, progress: Progress = SILENT, base_url: str | None = None
     `base_url` replaces the address of the public source, for a mirror.
 
     Raises:
-        RequestError: there is no such data set.
+        RequestError: there is no such data set, or the one that it is made from is not here.
         DataError: the source cannot be reached.
         IntegrityError: what came is not what was published.
     """
@@ -110,8 +117,8 @@ def fetch(name: str, *, progress: Progress = SILENT, base_url: str | None = None
         raise RequestError(
             f"{name!r} is not a known data set.{suggestion(name, DATA_SETS)} Known: {', '.join(DATA_SETS)}."
         )
-    if data_set.kind == "made":
-        return _made(name)
+    if data_set.kind != "public":
+        return _made(data_set)
     from ingestion.public import fill
 
     return _published(name, lambda draft: fill(name, draft, base_url=base_url or data_set.source, progress=progress))
@@ -126,10 +133,24 @@ def _found(name: str) -> Path | None:
     return next((folder / name for folder in data_folders() if (folder / name).is_dir()), None)
 
 
-def _made(name: str) -> Path:
+def _made(data_set: DataSet) -> Path:
+    if data_set.kind == "derived":
+        return _derived(data_set)
     from ingestion.demo.make import make
 
-    return _published(name, lambda draft: make(name, draft, seed=7))
+    return _published(data_set.name, lambda draft: make(data_set.name, draft, seed=7))
+
+
+def _derived(data_set: DataSet) -> Path:
+    from ingestion.head_nouns import write_head_nouns
+
+    source = _found(data_set.source)
+    if source is None:
+        raise RequestError(
+            f"the data set {data_set.name!r} is made from {data_set.source!r}, which is not here. "
+            f"Set POLYLOOM_DATA to a folder that holds {data_set.source!r}."
+        )
+    return _published(data_set.name, lambda draft: write_head_nouns(source, draft))
 
 
 def _published(name: str, fill: Callable[[Path], None]) -> Path:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 HEADER = "---"
+MODALITIES = "modalities"
+HARMS = ("removed", "shuffled", "noised")
 
 
 def model_card(
@@ -32,7 +34,8 @@ def model_card(
     """The card in Markdown.
 
     Args:
-        metrics: task -> metric -> a number, or `{"value", "low", "high"}` where there is an interval.
+        metrics: task -> metric -> a number, or `{"value", "low", "high"}` where there is an interval; under the name
+            `modalities` what each of them is worth, as `heads.robustness` gives it, with its `metric`.
         gate: what the gate decided, as flat facts; None when no gate was asked.
         modalities: name -> flat facts, such as kind and model.
         tasks: name -> flat facts, such as kind, target and classes.
@@ -49,6 +52,7 @@ def model_card(
         _fitting(modalities=modalities, tasks=tasks, seconds=seconds),
         _ladder(ladder, ladder_end),
         _figures(metrics),
+        _worth(metrics),
         _gate(gate),
         _limits(limits),
         _weights(weights_origin),
@@ -105,7 +109,12 @@ def _ladder(rungs: Sequence[Mapping[str, Any]], end: str) -> str:
 
 
 def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    rows = [[task, name, *_figure(value)] for task, figures in metrics.items() for name, value in figures.items()]
+    rows = [
+        [task, name, *_figure(value)]
+        for task, figures in metrics.items()
+        for name, value in figures.items()
+        if name != MODALITIES
+    ]
     if not rows:
         return "## Figures\n\nNothing was measured."
     has_interval = any(row[3] for row in rows)
@@ -119,6 +128,32 @@ def _figure(value: Any) -> tuple[str, str]:
         return _text(value), ""
     interval = f"{_text(value['low'])} to {_text(value['high'])}" if {"low", "high"} <= value.keys() else ""
     return _text(value["value"]), interval
+
+
+def _worth(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """What each modality is worth to each task that reads several."""
+    rows = [
+        [task, name, one["metric"], _text(one["intact"]), *(_harm(one[harm]) for harm in HARMS), _text(one["rows"])]
+        for task, figures in metrics.items()
+        for name, one in _several(figures.get(MODALITIES, {})).items()
+    ]
+    if not rows:
+        return ""
+    return (
+        "## What each modality is worth\n\n"
+        + _table(["task", "modality", "metric", "with all", "without it", "another row's", "half noise", "rows"], rows)
+        + "\n\nOn the test rows that have the modality and one more. In brackets: 95% interval of the change."
+    )
+
+
+def _several(modalities: Mapping[str, Any]) -> Mapping[str, Any]:
+    return modalities if len(modalities) > 1 else {}
+
+
+def _harm(figure: Mapping[str, Any] | None) -> str:
+    if figure is None:
+        return "no answer"
+    return f"{_text(figure['value'])} ({_text(figure['change_low'])} to {_text(figure['change_high'])})"
 
 
 def _gate(gate: Mapping[str, Any] | None) -> str:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.job import Job, modality_values
+from flows.stages.worth import worth_of_modalities
 from heads.decoder import Decoder, Outputs, Truth, rows_of
 from heads.decoding import ClassificationDecoder
 from heads.metrics import expected_calibration_error
@@ -29,15 +30,17 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
     done = job.finished("evaluate")
     if done is not None:
         return done
-    figures, decoders = {}, {}
+    figures: dict[str, dict[str, Any]] = {}
+    decoders = {}
     embedded: Counter[str] = Counter()
     with publish_folder(job.folder / "evaluation") as draft:
         for task in job.scenario.tasks:
             validation, test = (job.split(name, task=task) for name in ("validation", "test"))
             rows = np.concatenate([validation, test])
             head = open_head(job, task)
-            outputs, counts = head_outputs(job, head, rows, progress=progress)
-            embedded.update(counts)
+            asked = head_outputs(job, head, rows, progress=progress)
+            outputs = asked.outputs
+            embedded.update(asked.embedded)
             targets = job.targets(task)
             truth = head.decoder.encode([targets[row] for row in rows])
             held_out, tested = slice(0, len(validation)), slice(len(validation), None)
@@ -45,23 +48,41 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
             found, known = rows_of(outputs, tested), rows_of(truth, tested)
             figures[task] = {**rounded(decoder.measure(found, known)), "rows": len(test)}
             draw(draft, task, found, known, decoder=decoder, scenario=job.scenario.title)
+            if head.reads == "fused":
+                figures[task]["modalities"] = worth_of_modalities(
+                    job,
+                    task,
+                    head,
+                    decoder=decoder,
+                    truth=known,
+                    embeddings=rows_of(asked.embeddings, tested),
+                    present=rows_of(asked.present, tested),
+                    folder=draft,
+                )
             decoders[task] = decoder.to_json()
         draw_history(job, draft)
         write_json(draft / "decoders.json", decoders)
     return job.finish("evaluate", {"metrics": figures, "embedded": dict(embedded)})
 
 
-def head_outputs(
-    job: Job, head: OnnxHead, numbers: np.ndarray, *, progress: Progress
-) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """A task's outputs for some task rows, and how many rows each encoder had to embed."""
+class Asked(NamedTuple):
+    """A head's outputs, how many rows each encoder had to embed, and the embeddings of a head that reads no more."""
+
+    outputs: dict[str, np.ndarray]
+    embedded: dict[str, int]
+    embeddings: dict[str, np.ndarray]
+    present: dict[str, np.ndarray]
+
+
+def head_outputs(job: Job, head: OnnxHead, numbers: np.ndarray, *, progress: Progress) -> Asked:
+    """What a task's graph says of some task rows."""
     if head.pooled:
         embeddings, present, embedded = embed_rows(job, numbers, head.inputs, progress=progress)
-        return head(embeddings, present), embedded
+        return Asked(head(embeddings, present), embedded, embeddings, present)
     (name,) = head.inputs
     values = modality_values(job.preparations[name], [job.task_rows[number] for number in numbers]).values
     encoder = open_encoder(job, name, progress=progress)
-    return head.over_values(values, preparation=job.preparations[name], encoder=encoder), {}
+    return Asked(head.over_values(values, preparation=job.preparations[name], encoder=encoder), {}, {}, {})
 
 
 def embed_rows(

@@ -11,6 +11,9 @@ from modalities.preparation.pictures import RESAMPLING, PicturePreparation
 from modalities.weights import hub_failure, local_path, mismatch
 from polyloom.errors import RequestError, WeightsError, suggestion
 
+# TensorFlow's models were trained on pixels from -1 to 1, whatever timm's own weights of the same model want.
+TENSORFLOW_MEAN = TENSORFLOW_DEVIATION = (0.5, 0.5, 0.5)
+
 
 class PictureEncoder(nn.Module):
     """Pixels [batch, 3, size, size] to pooled embeddings."""
@@ -67,11 +70,12 @@ def picture_preparation(*, model: str, column: str, size: int | None, weights: s
     interpolation = settings.interpolation if settings.interpolation in RESAMPLING else "bicubic"
     # The published crop belongs to published weights: a net from scratch sees the whole picture.
     crop = 1.0 if weights == "scratch" else float(settings.crop_pct)
+    converted = is_from_tensorflow(weights)
     return PicturePreparation(
         column=column,
         size=size or int(settings.input_size[-1]),
-        mean=[float(value) for value in settings.mean],
-        deviation=[float(value) for value in settings.std],
+        mean=TENSORFLOW_MEAN if converted else [float(value) for value in settings.mean],
+        deviation=TENSORFLOW_DEVIATION if converted else [float(value) for value in settings.std],
         crop=crop,
         interpolation=interpolation,
     )
@@ -94,7 +98,12 @@ def check_model(model: str) -> None:
 
 def model_options(weights: str) -> dict[str, Any]:
     """Options that weights converted from TensorFlow need beside the state itself."""
-    return {"pad_type": "same"} if ".tf_" in Path(weights).name else {}
+    return {"pad_type": "same"} if is_from_tensorflow(weights) else {}
+
+
+def is_from_tensorflow(weights: str) -> bool:
+    """Whether weights were converted from TensorFlow: timm marks such files with `.tf_`."""
+    return ".tf_" in Path(weights).name
 
 
 def hub_backbone(model: str) -> nn.Module:

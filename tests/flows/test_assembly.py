@@ -12,11 +12,11 @@ from flows.assembly import (
     table_sources,
     targets,
 )
+from flows.fusion_assembly import build_fusion
 from flows.scenario_checks import task_inputs
 from flows.scenario_file import load_scenario
-from flows.spec import Scenario
+from flows.spec import Fusion, Scenario
 from flows.strategies import fit_plans, is_live
-from flows.task_assembly import build_fusion
 from polyloom.errors import RequestError
 from tests.support.toys import write_toys
 
@@ -102,7 +102,24 @@ def test_tasks_read_what_they_name_else_all(loaded):
     )
 
 
+def with_fusion(scenario, **settings):
+    return scenario.model_copy(update={"fusion": scenario.fusion.model_copy(update=settings)})
+
+
 def test_the_fusion_is_the_one_that_the_scenario_names(loaded):
-    assert type(build_fusion(loaded.scenario, {"image": 4, "price": 2})).__name__ == "GatedFusion"
-    plain = loaded.scenario.model_copy(update={"fusion": loaded.scenario.fusion.model_copy(update={"kind": "concat"})})
-    assert type(build_fusion(plain, {"image": 4, "price": 2})).__name__ == "ConcatFusion"
+    dims = {"image": 4, "price": 2}
+    kinds = {"gated": "GatedFusion", "concat": "ConcatFusion", "cross_attention": "CrossAttentionFusion"}
+    for kind, name in kinds.items():
+        fusion = build_fusion(with_fusion(loaded.scenario, kind=kind), "colour", dims)
+        assert type(fusion).__name__ == name
+    deep = with_fusion(loaded.scenario, kind="cross_attention", hidden=24, attention_heads=8, blocks=3)
+    fusion = build_fusion(deep, "colour", dims)
+    assert (fusion.dim, len(fusion.blocks), fusion.blocks[0].heads) == (24, 3, 8)
+    assert type(fusion.entrances["price"].norm).__name__ == "Scaled"
+
+
+def test_a_task_may_have_a_fusion_of_its_own(loaded):
+    own = loaded.scenario.tasks["colour"].model_copy(update={"fusion": Fusion(kind="concat", hidden=7)})
+    scenario = loaded.scenario.model_copy(update={"tasks": {**loaded.scenario.tasks, "colour": own}})
+    assert build_fusion(scenario, "colour", {"image": 4}).dim == 7
+    assert type(build_fusion(scenario, "cheap", {"price": 2})).__name__ == "GatedFusion"

@@ -71,6 +71,10 @@ def test_a_scenario_that_holds_together_has_no_problems():
         ("gate.metric", "color.accuracy", "gate.metric: 'color' is not there. Did you mean 'colour'?"),
         ("gate.metric", "colour.acuracy", ("gate.metric: 'acuracy' is not there. Did you mean 'accuracy'? "
                                           "There is accuracy, macro_f1, micro_f1.")),
+        ("fusion", {"kind": "cross_attention", "hidden": 30},
+         "fusion.hidden: 30 cannot be shared evenly by 4 attention heads; give a multiple of 4, such as 128."),
+        ("tasks.colour.fusion", {"kind": "cross_attention", "hidden": 9, "attention_heads": 2},
+         "tasks.colour.fusion.hidden: 9 cannot be shared evenly by 2 attention heads"),
         ("monitor.schedule", "every night", "monitor.schedule: 'every night' has 2 fields; a cron expression has five"),
         ("monitor.timezone", "Europe/Berln", "monitor.timezone: 'Europe/Berln' is not a time zone, such as"),
     ],

@@ -41,7 +41,8 @@ MISTAKES = {
     "no kind": ("{kind: characters}", "{dim: 64}", "modalities.words: the key `kind` is missing"),
     "modality without keys": ("{kind: characters}", "characters", "modalities.words: 'characters' is not a mapping"),
     "misspelt kind of fusion": ("kind: concat", "kind: gatd",
-                                "fusion.kind: 'gatd' is not known. Did you mean 'gated'? Allowed: concat, gated."),
+                                ("fusion.kind: 'gatd' is not known. Did you mean 'gated'? "
+                                 "Allowed: concat, gated, cross_attention.")),
     "misspelt kind of column": ("tone: category,", "tone: categry,",
                                 "data.reviews.columns.tone: 'categry' is not known. Did you mean 'category'?"),
     "word for a number": ("epochs: 20", "epochs: three", "recipe.epochs: 'three' is not a whole number."),

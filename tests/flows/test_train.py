@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flows import server
+from heads.robustness import harmed_inputs
+from ingestion.snapshots import open_snapshot
 from polyloom.durable import file_digest, read_json
 from releases.bundle import verify
 from releases.mlflow_store import connect
+from releases.runtime import Runtime
 from tests.support.command_line import in_process_of_its_own, inside, state
 from tests.support.mlflow_store import copy_store, template
 from tests.support.toys import COLOURS, ROWS, write_picture_folders, write_toys
@@ -116,6 +120,56 @@ def test_a_second_run_changes_nothing_and_trains_nothing(first, toys, polyloom, 
     assert again.json["status"] == "unchanged"
     assert again.json["release"] == first.json["release"]
     assert len(runs(client, "toys")) == 1
+
+
+def test_a_row_without_a_modality_is_answered_as_the_evaluation_said(first, toys, environment):
+    """Each modality's figure, once more through the release itself, over the test rows that lack its column."""
+    home = Path(environment["POLYLOOM_HOME"])
+    snapshot = open_snapshot(home / "snapshots" / "toys" / first.json["snapshot"]["id"])
+    table = snapshot.table("toys").select(["id", "_split"]).to_pylist()
+    tested = {row["id"] for row in table if row["_split"] == "test"}
+    given = [json.loads(line) for line in (toys.parent / "toys.jsonl").read_text().splitlines()]
+    rows = [{**row, "picture": str(toys.parent / row["picture"])} for row in given if row["id"] in tested]
+    runtime = Runtime.open(Path(first.json["bundle"]))
+    for task, modality, column in (("colour", "image", "picture"), ("cheap", "price", "price")):
+        figures = first.json["metrics"][task]["modalities"][modality]
+        assert (figures["rows"], figures["metric"]) == (len(rows), "accuracy")
+        for lacking, expected in ((None, figures["intact"]), (column, figures["removed"]["value"])):
+            asked = [{key: value for key, value in row.items() if key != lacking} for row in rows]
+            found = [prediction.answers[task].label for prediction in runtime.predict(asked)]
+            right = [answer == row[task] for answer, row in zip(found, rows, strict=True)]
+            assert sum(right) / len(rows) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_release_says_of_a_row_without_a_modality_what_the_evaluation_asked_of_its_graph(first, toys):
+    given = [json.loads(line) for line in (toys.parent / "toys.jsonl").read_text().splitlines()[:9]]
+    rows = [{**row, "picture": str(toys.parent / row["picture"])} for row in given]
+    runtime = Runtime.open(Path(first.json["bundle"]))
+    for task, modality, column in (("colour", "image", "picture"), ("cheap", "price", "price")):
+        head = runtime.heads[task]
+        whole = {
+            name: runtime.embed(name, [runtime.preparations[name].value(row) for row in rows]) for name in head.inputs
+        }
+        present = {name: np.ones(len(rows), bool) for name in head.inputs}
+        asked = harmed_inputs("removed", modality, embeddings=whole, present=present, random=np.random.default_rng(0))
+        expected = head(*asked)["logits"]
+        lacking = [{key: value for key, value in row.items() if key != column} for row in rows]
+        found = runtime.outputs(lacking, tasks=[task])[0][task]["logits"]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert np.abs(found - head(whole, present)["logits"]).max() > 0.01
+
+
+def test_what_each_modality_is_worth_is_in_card_and_mlflow_and_drawn(first, client):
+    (run,) = runs(client, "toys")
+    worth = first.json["metrics"]["cheap"]["modalities"]
+    assert set(worth) == {"price", "material", "chars"}
+    for modality, figures in worth.items():
+        for harm in ("removed", "shuffled", "noised"):
+            assert run.data.metrics[f"cheap.{modality}_{harm}"] == figures[harm]["value"]
+    bundle = Path(first.json["bundle"])
+    assert read_json(bundle / "metrics.json")["cheap"]["modalities"] == worth
+    assert "## What each modality is worth" in (bundle / "card.md").read_text(encoding="utf-8")
+    assert {"cheap_modalities.png", "tags_modalities.png"} <= {path.name for path in (bundle / "pictures").iterdir()}
 
 
 def test_predict_answers_every_task(first, toys, polyloom):

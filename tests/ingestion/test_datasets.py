@@ -108,7 +108,7 @@ def test_the_catalogue_tells_what_was_found(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("POLYLOOM_DATA", str(tmp_path / "data"))
     found = {listed.data_set.name: listed.found for listed in catalogue()}
     assert found["banking77"] == tmp_path / "data/banking77"
-    assert {listed.data_set.kind for listed in catalogue()} == {"made", "public"}
+    assert {listed.data_set.kind for listed in catalogue()} == {"made", "public", "derived"}
 
 
 def test_fetch_of_what_nobody_knows() -> None:

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from modalities.cross_attention import CrossAttentionFusion
 from modalities.fusion import ConcatFusion, GatedFusion
 
 DIMS = {"image": 6, "text": 4}
-KINDS = {"concat": ConcatFusion, "gated": GatedFusion}
+KINDS = {"concat": ConcatFusion, "gated": GatedFusion, "cross_attention": CrossAttentionFusion}
 
 
 def make(kind, *, hidden=0, modality_dropout=0.0, dropout=0.0, dims=DIMS):
@@ -31,8 +32,10 @@ def kind(request):
 
 
 @pytest.mark.parametrize(
-    ("kind", "hidden", "dim"), [("concat", 0, 10), ("concat", 7, 7), ("gated", 0, 6), ("gated", 7, 7)]
-)
+    ("kind", "hidden", "dim"),
+    [("concat", 0, 10), ("concat", 7, 7), ("gated", 0, 6), ("gated", 7, 7), ("cross_attention", 0, 128),
+     ("cross_attention", 8, 8)],
+)  # fmt: skip
 def test_shapes(kind, hidden, dim):
     fusion = make(kind, hidden=hidden)
     assert fusion.dim == dim
@@ -68,7 +71,7 @@ def test_the_learned_embedding_learns(kind):
 
 
 def test_a_batch_equals_its_rows_one_by_one(kind):
-    fusion = make(kind, hidden=3, modality_dropout=0.5, dropout=0.5).eval()
+    fusion = make(kind, hidden=4, modality_dropout=0.5, dropout=0.5).eval()
     embeddings, present = rows()
     present["text"][2] = 0
     together = fusion(embeddings, present)
@@ -78,8 +81,8 @@ def test_a_batch_equals_its_rows_one_by_one(kind):
         torch.testing.assert_close(together[one], alone, rtol=0, atol=1e-6)
 
 
-def test_dropout_hides_modalities_but_never_the_last_one():
-    fusion = make("concat", modality_dropout=0.9)
+def test_dropout_hides_modalities_but_never_the_last_one(kind):
+    fusion = make(kind, modality_dropout=0.9)
     _, present = rows(4000)
     present["text"][:1000] = 0
     torch.manual_seed(2)
@@ -93,8 +96,8 @@ def test_dropout_hides_modalities_but_never_the_last_one():
     assert float((text[1000:] == 0).float().mean()) == pytest.approx(0.09, abs=0.02)
 
 
-def test_a_row_without_any_modality_is_not_invented():
-    fusion = make("concat", modality_dropout=0.5)
+def test_a_row_without_any_modality_is_not_invented(kind):
+    fusion = make(kind, modality_dropout=0.5)
     nobody = {name: torch.zeros(3) for name in DIMS}
     assert all(not mask.any() for mask in fusion._dropped(nobody).values())
     assert torch.isfinite(fusion(rows(3)[0], nobody)).all()
@@ -104,6 +107,20 @@ def test_nothing_is_hidden_outside_training(kind):
     fusion = make(kind, modality_dropout=0.9).eval()
     given = rows()
     assert torch.equal(fusion(*given), fusion(*given))
+
+
+def test_what_training_hides_is_answered_as_if_it_were_not_there(kind):
+    """Each row of a training batch gets one of three answers: to text alone, to the picture alone, to both."""
+    fusion = make(kind, modality_dropout=0.5)
+    embeddings, present = rows(64)
+    hidden = {**present, "text": torch.zeros(64)}, {**present, "image": torch.zeros(64)}
+    torch.manual_seed(3)
+    answer = fusion(embeddings, present)
+    fusion.eval()
+    possible = torch.stack([fusion(embeddings, given) for given in (present, *hidden)]).detach()
+    nearest = (possible - answer.detach()).abs().amax(dim=2)
+    assert float(nearest.amin(dim=0).max()) < 1e-5
+    assert set(nearest.argmin(dim=0).tolist()) == {0, 1, 2}
 
 
 def test_gates_are_a_weighted_mean_within_the_bounds_of_tanh():

@@ -144,4 +144,5 @@ def test_weights_of_a_converted_model_load_strictly(request):
         pooled = encoder(torch.from_numpy(prepare([png(noise(seed=1))])["pixels"])).pooled
     assert pooled.shape == (1, encoder.dim) == (1, 1280)
     assert encoder.backbone.conv_stem.__class__.__name__ == "Conv2dSame"
+    assert (prepare.mean, prepare.deviation) == ((0.5,) * 3, (0.5,) * 3)
     assert bool(torch.isfinite(pooled).all())

@@ -70,6 +70,29 @@ def test_weights_without_licence_say_so_and_figures_without_interval_have_no_col
     assert "interval" not in card
 
 
+def worth(intact, removed):
+    harmed = {"value": 0.5, "change_low": -0.52, "change_high": -0.29}
+    figures = {"metric": "accuracy", "rows": 1100, "intact": intact, "removed": removed}
+    return {**figures, "shuffled": harmed, "noised": harmed}
+
+
+def test_the_card_says_what_each_modality_is_worth():
+    harmed = {"value": 0.61, "change_low": -0.3, "change_high": -0.2}
+    modalities = {"image": worth(0.9123, harmed), "text": worth(0.9, None)}
+    card = model_card(**GIVEN | {"metrics": {"kind": {"accuracy": 0.91, "modalities": modalities}}})
+    lines = card.splitlines()
+    changed = "0.5 (-0.52 to -0.29)"
+    assert f"| kind | image | accuracy | 0.9123 | 0.61 (-0.3 to -0.2) | {changed} | {changed} | 1,100 |" in lines
+    assert f"| kind | text | accuracy | 0.9 | no answer | {changed} | {changed} | 1,100 |" in lines
+    assert "| kind | accuracy | 0.91 |" in lines
+    assert "| kind | modalities" not in card
+
+
+def test_a_task_that_reads_one_modality_has_no_such_section():
+    one = {"kind": {"accuracy": 0.91, "modalities": {"text": worth(0.9, None)}}}
+    assert "What each modality is worth" not in model_card(**GIVEN | {"metrics": one})
+
+
 @pytest.mark.parametrize("metrics", [GIVEN["metrics"], {}])
 def test_it_is_well_formed_markdown(metrics):
     card = model_card(**GIVEN | {"metrics": metrics})

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from modalities.encoders.picture import build_picture_encoder
+from modalities.encoders.picture import build_picture_encoder, picture_preparation
 from polyloom.errors import WeightsError
 
 MODEL = "resnet10t"
@@ -68,3 +68,11 @@ def test_a_torn_file_is_refused(saved, tmp_path):
     (tmp_path / "torn.safetensors").write_bytes(saved.read_bytes()[:1000])
     with pytest.raises(WeightsError, match=r"torn.safetensors' cannot be read as safetensors \(.*\)"):
         build_picture_encoder(model=MODEL, weights=str(tmp_path / "torn.safetensors"))
+
+
+def test_weights_that_came_from_tensorflow_want_pixels_from_minus_one_to_one():
+    given = {"model": "mobilenetv2_100", "column": "p", "size": None}
+    converted = picture_preparation(**given, weights="some/mobilenetv2_100.tf_in1k.safetensors")
+    own = picture_preparation(**given, weights="hub")
+    assert (converted.mean, converted.deviation) == ((0.5,) * 3, (0.5,) * 3)
+    assert own.mean == (0.485, 0.456, 0.406)
