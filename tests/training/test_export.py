@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from heads.classification import ClassificationHead
 from heads.onnx import OnnxHead
+from modalities.cross_attention import CrossAttentionFusion
 from modalities.encoders.embeddings import Embeddings
 from modalities.encoders.onnx import OnnxEncoder, open_session
 from modalities.encoders.picture import build_picture_encoder
@@ -19,7 +21,7 @@ from tests.support.small_fits import decoder, task
 from tests.support.tiny_models import write_bert
 from training import export
 from training.export import export_encoder, export_head, fused_example
-from training.task_models import Encoded
+from training.task_models import Encoded, FusedTask
 
 TEXTS = ["the red hats", "退款吗", "my card, lost?", "a"]
 
@@ -115,12 +117,15 @@ def test_a_head_agrees_whatever_is_missing(tmp_path, dims, problem):
     check_head(model, dims, given, tmp_path)
 
 
-def test_a_gated_head_agrees_whatever_is_missing(tmp_path):
+@pytest.mark.parametrize("kind", [GatedFusion, CrossAttentionFusion])
+def test_a_head_over_another_fusion_agrees_whatever_is_missing(tmp_path, kind):
     torch.manual_seed(0)
     dims = {"image": 6, "text": 4}
-    model = task(dims)
-    model.fusion = GatedFusion(dims=dims, modality_dropout=0.5, hidden=10, dropout=0.5, scales={"text": 2.0})
-    export_head(model, example=fused_example(dims), decoder=decoder(), folder=tmp_path)
+    fusion = kind(dims=dims, modality_dropout=0.5, hidden=12, dropout=0.5, scales={"text": 2.0})
+    for name in dims:
+        nn.init.normal_(fusion.entrances[name].missing)
+    model = FusedTask(fusion=fusion, head=ClassificationHead(dim=fusion.dim, labels=3, problem="multiclass"))
+    assert export_head(model, example=fused_example(dims), decoder=decoder(), folder=tmp_path) <= 1e-4
     check_head(model, dims, decoder(), tmp_path)
 
 
