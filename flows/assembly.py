@@ -261,7 +261,11 @@ def build_preparation(scenario: Scenario, name: str, *, training: Sequence[Mappi
         from modalities.encoders.picture import picture_preparation
 
         return picture_preparation(
-            model=modality.model, column=columns[0], size=modality.size, weights=modality.weights
+            model=modality.model,
+            column=columns[0],
+            size=modality.size,
+            weights=modality.weights,
+            whole=name in modalities_read_whole(scenario),
         )
     return text_preparation(modality, columns=columns)
 
@@ -312,12 +316,19 @@ def text_model(modality: Text) -> str:
     return str(scratch_folder(vocabulary=modality.vocabulary, layers=modality.layers, width=modality.width))
 
 
-def build_encoder(modality: Modality, *, seed: int) -> "nn.Module":
-    """A modality's encoder with its weights; from scratch, always the same under a seed."""
+def build_encoder(modality: Modality, *, seed: int, maps: bool = False) -> "nn.Module":
+    """A modality's encoder with its weights; from scratch, always the same under a seed.
+
+    With `maps`, a picture's encoder gives its feature maps too; the weights are the same.
+    """
     import torch
 
     torch.manual_seed(seed)
     if isinstance(modality, Image):
+        if maps:
+            from modalities.encoders.picture_maps import build_picture_maps_encoder
+
+            return build_picture_maps_encoder(model=modality.model, weights=modality.weights)
         from modalities.encoders.picture import build_picture_encoder
 
         return build_picture_encoder(model=modality.model, weights=modality.weights)

@@ -1,7 +1,8 @@
-"""What can be wrong once every name in a scenario leads somewhere: costs, pairs, pretraining."""
+"""What can be wrong once every name in a scenario leads somewhere: costs, pairs, detectors, pretraining."""
 
 from collections.abc import Iterator
 
+from flows.detection_checks import detection_problems
 from flows.scenario_checks import modality_columns, table_of, task_inputs
 from flows.source_checks import unknown
 from flows.spec import Alignment, Classification, Image, Pretrain, Rows, Scenario, Text
@@ -11,7 +12,7 @@ OF_TEXT, OF_PICTURES = {"mask", "unit"}, {"mask", "patch", "noise"}
 
 def further_problems(scenario: Scenario) -> list[str]:
     """One sentence for each; empty when the scenario holds together."""
-    found = list(pretrain_problems(scenario))
+    found = [*pretrain_problems(scenario), *detection_problems(scenario)]
     for name, task in scenario.tasks.items():
         if isinstance(task, Classification):
             found += cost_problems(name, task, scenario.data[table_of(scenario, name)])

@@ -30,6 +30,7 @@ TARGET_KINDS = {
     "regression": ({"number"}, "a regression learns from numbers"),
     "token_classification": ({"tokens"}, "entities are learned from tokens, a tag for each word"),
     "relation": ({"category"}, "relations are category"),
+    "detection": ({"boxes"}, "a detector learns from boxes"),
     "span": ({"labels"}, "answers are labels: a list of the accepted ones, empty where there is no answer"),
 }
 # The column of words where a source names no other.

@@ -231,7 +231,7 @@ class Image(Section):
     weights: str = "hub"
     size: Annotated[int, Field(ge=16, le=1024)] | None = None
     train: Strategy | None = None
-    augment: Literal["none", "flip", "crop_flip"] = "none"
+    augment: Literal["none", "flip", "crop_flip", "scene"] = "none"
 
 
 class Text(Section):
@@ -409,8 +409,21 @@ class Span(Task):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
 
 
+class Detection(Task):
+    """Objects and where they are, from a `boxes` column: a detector on the feature maps of one picture encoder.
+
+    `shapes` is the number of anchor shapes for each feature map, fitted to the boxes, `width` its channels.
+    """
+
+    kind: Literal["detection"]
+    architecture: Literal["ssd"] = "ssd"
+    shapes: Annotated[int, Field(ge=1, le=12)] = 6
+    width: Annotated[int, Field(ge=16, le=512, multiple_of=8)] = 96
+
+
 AnyTask = Annotated[
-    Classification | Regression | TokenClassification | Relation | Span | Alignment, Field(discriminator="kind")
+    Classification | Regression | TokenClassification | Relation | Span | Alignment | Detection,
+    Field(discriminator="kind"),
 ]
 
 

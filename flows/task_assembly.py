@@ -6,9 +6,21 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from flows.cost_assembly import cost_decoder, cost_losses, knows_costs
+from flows.detection_assembly import boxes_in_shares, detection_decoder, detection_task
 from flows.fusion_assembly import build_fusion
 from flows.scenario_checks import modality_columns, span_columns, table_of, task_inputs
-from flows.spec import Alignment, Classification, Regression, Relation, Scenario, Span, Text, TokenClassification
+from flows.spec import (
+    Alignment,
+    Classification,
+    Detection,
+    Image,
+    Regression,
+    Relation,
+    Scenario,
+    Span,
+    Text,
+    TokenClassification,
+)
 from heads.alignment_decoding import AlignmentDecoder
 from heads.decoder import Decoder, Truth
 from heads.decoding import ClassificationDecoder
@@ -32,6 +44,7 @@ READS: dict[str, Reads] = {
     "alignment": "pair",
     "relation": "tokens",
     "span": "tokens",
+    "detection": "maps",
 }
 
 
@@ -45,11 +58,21 @@ def modalities_read_whole(scenario: Scenario) -> frozenset[str]:
     )
 
 
+def gives_maps(scenario: Scenario, name: str) -> bool:
+    """Whether a modality's feature maps are read."""
+    return isinstance(scenario.modalities[name], Image) and name in modalities_read_whole(scenario)
+
+
 def target_values(scenario: Scenario, task: str, rows: Sequence[Mapping[str, object]]) -> list[object]:
-    """What a task's decoder encodes, of rows of its table: the target, of a span its context too, of a pair both."""
+    """What a task's decoder encodes, of rows of its table: the target, of a span its context too, of a pair both.
+
+    Boxes are in shares of their picture.
+    """
     settings = scenario.tasks[task]
     if isinstance(settings, Alignment):
         return pairs(scenario, task, rows)
+    if isinstance(settings, Detection):
+        return boxes_in_shares(scenario, task, rows)
     if not isinstance(settings, Span):
         return [row[settings.target] for row in rows]
     context = span_columns(scenario, task)[1]
@@ -93,6 +116,8 @@ def build_decoder(scenario: Scenario, task: str, *, column_kind: str, training: 
                 "there is nothing to learn. Look at the quarantine, or give more rows."
             )
         return decoder
+    if isinstance(settings, Detection):
+        return detection_decoder(scenario, task, settings, training=training)
     if isinstance(settings, TokenClassification):
         return token_decoder(task, settings, training=training)
     if isinstance(settings, Span):
@@ -180,6 +205,8 @@ def build_task(
     if isinstance(settings, Alignment):
         first, second = task_inputs(scenario, task)
         return PairTask(first=first, second=second, head=alignment_head(settings, dims=(dims[first], dims[second])))
+    if isinstance(settings, Detection):
+        return detection_task(scenario, task, settings, decoder=decoder)
     if READS[settings.kind] == "tokens":
         (name,) = task_inputs(scenario, task)
         head = build_head(scenario, task, decoder=decoder, dim=dims[name], training=training)

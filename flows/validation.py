@@ -3,6 +3,7 @@
 from flows.assembly import source_paths
 from flows.scenario_file import LoadedScenario, refuse
 from flows.spec import Image, Text
+from flows.task_assembly import modalities_read_whole
 from polyloom.errors import PolyloomError, RequestError, WeightsError
 
 
@@ -12,6 +13,8 @@ def deep_problems(loaded: LoadedScenario) -> list[str]:
     for name, modality in loaded.scenario.modalities.items():
         try:
             check_modality(modality)
+            if isinstance(modality, Image) and name in modalities_read_whole(loaded.scenario):
+                check_maps(modality.model)
         except WeightsError as error:
             found.append(f"modalities.{name}.weights: {error}")
         except PolyloomError as error:
@@ -33,6 +36,13 @@ def data_problems(loaded: LoadedScenario) -> list[str]:
 def check_before_work(loaded: LoadedScenario) -> None:
     """Refuse what can be known to fail before anything is read or trained. Raises ScenarioError."""
     refuse(loaded.path, deep_problems(loaded))
+
+
+def check_maps(model: str) -> None:
+    """Raises RequestError for a picture model that gives no feature maps."""
+    from modalities.encoders.picture_maps import build_picture_maps_encoder
+
+    build_picture_maps_encoder(model=model, weights="scratch")
 
 
 def check_modality(modality: object) -> None:

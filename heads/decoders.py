@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from heads.alignment_decoding import AlignmentDecoder
+from heads.box_decoding import DetectionDecoder
 from heads.cost_decoding import CostDecoder
 from heads.decoder import Decoder
 from heads.decoding import ClassificationDecoder
@@ -20,6 +21,7 @@ KINDS: dict[str, type[Any]] = {
     "alignment": AlignmentDecoder,
     "relation": RelationDecoder,
     "span": SpanDecoder,
+    "detection": DetectionDecoder,
 }
 
 

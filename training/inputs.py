@@ -14,7 +14,7 @@ from modalities.preparation.text import TextPreparation
 from modalities.preparation.words import WordPreparation
 
 PICTURES_IN_MEMORY_BYTES = 1 << 30
-Augmentation = Literal["none", "flip", "crop_flip"]
+Augmentation = Literal["none", "flip", "crop_flip", "scene"]
 
 
 class LiveSource(Protocol):
@@ -76,7 +76,10 @@ class PictureSource:
 
 
 def augmented(pictures: np.ndarray, *, kind: Augmentation, random: np.random.Generator) -> np.ndarray:
-    """Mirror half of the pictures [batch, size, size, 3]; `crop_flip` also shifts each by up to an eighth."""
+    """Mirror half of the pictures [batch, size, size, 3]; `crop_flip` also shifts each by up to an eighth.
+
+    `scene` needs boxes, and `training.boxed_pictures` for it.
+    """
     if kind == "none":
         return pictures
     result = pictures.copy()

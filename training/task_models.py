@@ -71,16 +71,15 @@ class TokenTask(TaskModel):
 
 
 class MapTask(TaskModel):
-    """A head over one modality's feature maps."""
+    """A head over one modality's feature maps. Truth that augmentation has moved goes on beside the outputs."""
 
     def __init__(self, *, modality: str, head: nn.Module) -> None:
         super().__init__(inputs=(modality,), head=head)
 
     def answer(self, given: Given, encoded: Encoded) -> Outputs:  # noqa: ARG002
         """The head over the maps, from fine to coarse."""
-        ((embeddings, _),) = given
-        outputs: Outputs = self.head(embeddings.maps)
-        return outputs
+        ((embeddings, side),) = given
+        return {**self.head(embeddings.maps), **side}
 
 
 class PairTask(TaskModel):

@@ -15,6 +15,7 @@ from flows.stages.fitted import added_weights, encoder_files, encoder_strategy, 
 from flows.stages.job import Job, ModalityValues
 from flows.stages.pretrained import pretrained_weights, starting_encoder
 from flows.strategies import attach_strategy
+from flows.task_assembly import gives_maps
 from modalities.encoders.onnx import OnnxEncoder, VectorEncoder
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.weights import PACKAGED
@@ -58,7 +59,7 @@ def graph_facts(job: Job, name: str) -> dict[str, Any]:
     pooling = modality.pooling if isinstance(modality, Text) else None
     facts = {"kind": modality.kind, "model": modality.model, "weights": weights, "pooling": pooling}
     if not isinstance(modality, Text):
-        return facts
+        return {**facts, "outputs": "all"} if gives_maps(job.scenario, name) else facts
     # Pairs are read in windows of a length that is fixed in the graph.
     window = {"window": modality.max_tokens} if modality.form == "pair" else {}
     # Graphs of before gave the pooled embedding alone.

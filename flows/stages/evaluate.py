@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flows.stages.detection_pictures import draw_detection
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.job import Job, modality_values
 from flows.stages.worth import worth_of_modalities
+from heads.box_decoding import DetectionDecoder
 from heads.decoder import Decoder, Outputs, Truth, rows_of
 from heads.decoding import ClassificationDecoder
 from heads.metrics import expected_calibration_error
@@ -59,6 +61,8 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
                     present=rows_of(asked.present, tested),
                     folder=draft,
                 )
+            if isinstance(decoder, DetectionDecoder):
+                draw_detection(job, draft, task, found, known, decoder=decoder)
             decoders[task] = decoder.to_json()
         draw_history(job, draft)
         write_json(draft / "decoders.json", decoders)
@@ -114,7 +118,7 @@ def draw(folder: Path, task: str, outputs: Outputs, truth: Truth, *, decoder: De
     """The task's pictures, where its kind has any."""
     if isinstance(decoder, RelationDecoder):
         draw(folder, task, outputs, truth, decoder=decoder.classes, scenario=scenario)
-    elif isinstance(decoder, SpanDecoder):
+    elif isinstance(decoder, SpanDecoder | DetectionDecoder):
         draw_reliability(folder, task, *decoder.certainty(outputs, truth), title=f"{scenario}: {task}")
     elif isinstance(decoder, ClassificationDecoder):
         draw_classification(folder, task, outputs, truth, decoder=decoder, title=f"{scenario}: {task}")

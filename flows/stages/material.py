@@ -1,14 +1,14 @@
 """What the fits of a run are made of: inputs and targets, read once, and a model with its optimiser for each fit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.scenario_checks import table_of
-from flows.spec import Image
+from flows.scenario_checks import table_of, task_inputs
+from flows.spec import Detection, Image
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.fitted import load_encoder, load_tasks
 from flows.stages.job import Job
@@ -70,7 +70,9 @@ class Material:
         for name in self.job.scenario.modalities:
             live = is_live(self.job.scenario, name, plan)
             if (name, live) not in self._inputs:
-                self._inputs[name, live] = modality_input(self.job, name, live=live, progress=self.progress)
+                self._inputs[name, live] = modality_input(
+                    self.job, name, self.targets, live=live, progress=self.progress
+                )
             found[name] = self._inputs[name, live]
         return found
 
@@ -157,8 +159,11 @@ class Material:
         return model, tunings
 
 
-def modality_input(job: Job, name: str, *, live: bool, progress: Progress) -> "ModalityInput":
-    """A modality as the fitting loop reads it."""
+def modality_input(
+    job: Job, name: str, targets: Mapping[str, "Target"], *, live: bool, progress: Progress
+) -> "ModalityInput":
+    """A modality as the fitting loop reads it; where a detector reads it, its boxes move with the pictures."""
+    from training.boxed_pictures import boxed_source
     from training.inputs import ModalityInput, live_source
 
     given = job.task_values(name)
@@ -169,6 +174,11 @@ def modality_input(job: Job, name: str, *, live: bool, progress: Progress) -> "M
         return ModalityInput(present=given.present, vectors=report.vectors)
     modality = job.scenario.modalities[name]
     augmentation = modality.augment if isinstance(modality, Image) else "none"
+    for task, settings in job.scenario.tasks.items():
+        if isinstance(settings, Detection) and name in task_inputs(job.scenario, task):
+            truth = targets[task].truth
+            boxed = boxed_source(preparation=preparation, values=given.values, truth=truth, augmentation=augmentation)
+            return ModalityInput(present=given.present, source=boxed)
     source = live_source(preparation=preparation, values=given.values, augmentation=augmentation)
     return ModalityInput(present=given.present, source=source)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.assembly import build_encoder
 from flows.stages.job import Job
+from flows.task_assembly import gives_maps
 from polyloom.durable import file_digest, json_digest
 from polyloom.home import home
 
@@ -45,7 +46,8 @@ def starting_encoder(job: Job, name: str) -> "nn.Module":
     """An encoder as the fit takes it up: pretrained here, or as its weights came."""
     from safetensors.torch import load_file
 
-    encoder = build_encoder(job.scenario.modalities[name], seed=job.scenario.recipe.seed)
+    modality, maps = job.scenario.modalities[name], gives_maps(job.scenario, name)
+    encoder = build_encoder(modality, seed=job.scenario.recipe.seed, maps=maps)
     weights = pretrained_weights(job, name)
     if weights is not None:
         encoder.load_state_dict(load_file(weights))

@@ -59,7 +59,9 @@ def build_picture_encoder(*, model: str, weights: str) -> PictureEncoder:
     return PictureEncoder(backbone=backbone, dim=feature_count(backbone))
 
 
-def picture_preparation(*, model: str, column: str, size: int | None, weights: str) -> PicturePreparation:
+def picture_preparation(
+    *, model: str, column: str, size: int | None, weights: str, whole: bool = False
+) -> PicturePreparation:
     """The preparation that the model's own configuration asks for; a given size overrides the model's."""
     import timm
 
@@ -78,6 +80,7 @@ def picture_preparation(*, model: str, column: str, size: int | None, weights: s
         deviation=TENSORFLOW_DEVIATION if converted else [float(value) for value in settings.std],
         crop=crop,
         interpolation=interpolation,
+        whole=whole,
     )
 
 

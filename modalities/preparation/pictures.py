@@ -28,14 +28,16 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 ORIENTATION = 0x0112
+LYING = frozenset({5, 6, 7, 8})
 EXIF_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, EOFError, OSError, struct.error)
 
 
 class PicturePreparation:
     """`pixels` [batch, 3, size, size], float32: `(value / 255 - mean) / deviation` per channel.
 
-    The shorter side is resized to `size / crop`, then the centre is cut out. A value is the picture
-    file's bytes or its path.
+    The shorter side is resized to `size / crop`, then the centre is cut out; `whole` squeezes the whole picture into
+    the square instead, so that shares of the picture stay what they are. A value is the picture file's bytes or its
+    path.
     """
 
     kind = "image"
@@ -49,6 +51,7 @@ class PicturePreparation:
         deviation: Sequence[float],
         crop: float = 1.0,
         interpolation: str = "bicubic",
+        whole: bool = False,
     ) -> None:
         self.column = column
         self.size = size
@@ -56,6 +59,7 @@ class PicturePreparation:
         self.deviation = tuple(deviation)
         self.crop = crop
         self.interpolation = interpolation
+        self.whole = whole
 
     def value(self, row: Mapping[str, object]) -> object | None:
         """The row's picture: bytes, or a path."""
@@ -78,6 +82,11 @@ class PicturePreparation:
         shift = np.asarray(self.mean, dtype=np.float32) / np.asarray(self.deviation, dtype=np.float32)
         return np.ascontiguousarray((pictures / scale - shift).transpose(0, 3, 1, 2), dtype=np.float32)
 
+    def resized(self, size: int) -> "PicturePreparation":
+        """The same preparation for pictures of another size."""
+        settings = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return PicturePreparation(**{**settings, "size": size})
+
     def save(self, folder: Path) -> None:
         """Write the settings."""
         settings = {name: value for name, value in vars(self).items() if not name.startswith("_")}
@@ -94,14 +103,27 @@ class PicturePreparation:
         return np.stack(pictures) if pictures else np.zeros((0, self.size, self.size, 3), dtype=np.uint8)
 
     def _square(self, value: object) -> np.ndarray:
-        source = io.BytesIO(value) if isinstance(value, bytes) else str(value)
-        with Image.open(source) as picture:
+        with Image.open(source_of(value)) as picture:
             upright = turned_upright(as_rgb(picture), orientation(picture))
+        if self.whole:
+            return np.asarray(upright.resize((self.size, self.size), RESAMPLING[self.interpolation]))
         side = min(upright.size) * self.crop
         left, top = ((length - side) / 2 for length in upright.size)
         box = (left, top, left + side, top + side)
         # Cut and resized in one step: a long thin strip would otherwise become a picture of gigabytes first.
         return np.asarray(upright.resize((self.size, self.size), RESAMPLING[self.interpolation], box=box))
+
+
+def source_of(value: object) -> io.BytesIO | str:
+    """A picture file's bytes or its path, as Pillow opens it."""
+    return io.BytesIO(value) if isinstance(value, bytes) else str(value)
+
+
+def shown_size(value: object) -> tuple[int, int]:
+    """Width and height in pixels of a picture as it is shown, turned upright; only the file's head is read."""
+    with Image.open(source_of(value)) as picture:
+        width, height = picture.size
+        return (height, width) if orientation(picture) in LYING else (width, height)
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:

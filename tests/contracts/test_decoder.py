@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from heads.alignment_decoding import AlignmentDecoder
+from heads.box_decoding import DetectionDecoder
+from heads.boxes import AnchorLevel
 from heads.decoder import Decoder, rows_of
 from heads.decoders import KINDS, load_decoder, metrics_of
 from heads.decoding import ClassificationDecoder
@@ -16,6 +18,7 @@ from heads.relation_decoding import RelationDecoder
 from heads.span_decoding import SpanDecoder
 from heads.span_target import SpanTarget
 from heads.token_decoding import TokenClassificationDecoder
+from tests.support.tiny_models import noise, png
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,21 @@ def span():
     return Case(SpanDecoder(), values, outputs, [("which?", context)] * 4)
 
 
+def boxes():
+    # The anchors are the quarters of the picture; each row shows other ones.
+    given = DetectionDecoder(labels=("bus", "car"), levels=(AnchorLevel(2, 2, ((0.5, 0.5),)),))
+    shown = [[("car", 0)], [("bus", 1), ("car", 2)], [], [("bus", 3)]]
+    values = [
+        [{"label": label, "x": 0.5 * (at % 2), "y": 0.5 * (at // 2), "width": 0.5, "height": 0.5} for label, at in row]
+        for row in shown
+    ]
+    scores = np.full((4, 4, 2), -9.0)
+    for number, row in enumerate(shown):
+        for label, at in row:
+            scores[number, at, given.labels.index(label)] = 9.0
+    return Case(given, values, {"scores": scores, "boxes": np.zeros((4, 4, 4))}, [png(noise(seed=0))] * 4)
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "one label": one_label,
     "many labels": many_labels,
@@ -90,6 +108,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "pair": pair,
     "relation": relation,
     "span": span,
+    "boxes": boxes,
 }
 
 

@@ -11,9 +11,12 @@ from torch import Tensor
 
 from heads.alignment import AlignmentHead
 from heads.alignment_decoding import AlignmentDecoder
+from heads.box_decoding import DetectionDecoder
+from heads.boxes import AnchorLevel
 from heads.classification import ClassificationHead
 from heads.decoder import Decoder
 from heads.decoding import ClassificationDecoder
+from heads.detection import DetectionHead
 from heads.number_decoding import RegressionDecoder
 from heads.onnx import OnnxHead
 from heads.regression import RegressionHead
@@ -26,7 +29,7 @@ from heads.token_decoding import TokenClassificationDecoder
 from modalities.encoders.onnx import open_session
 from modalities.fusion import ConcatFusion
 from training.export import export_head, fused_example, task_inputs
-from training.task_models import FusedTask, PairTask, TaskModel, TokenTask
+from training.task_models import FusedTask, MapTask, PairTask, TaskModel, TokenTask
 
 DIMS = {"text": 6, "image": 4}
 
@@ -114,6 +117,23 @@ def span() -> Case:
     return Case(model, SpanDecoder(), inputs, truth, unknown)
 
 
+def boxes() -> Case:
+    levels = (AnchorLevel(4, 4, ((0.3, 0.3),)), AnchorLevel(2, 2, ((0.6, 0.6),)), AnchorLevel(1, 1, ((0.9, 0.9),)))
+    head = DetectionHead(channels=(6, 10), levels=levels, labels=2, width=16, depth=1)
+    random = np.random.default_rng(0)
+    shapes = {"map0": (3, 6, 4, 4), "map1": (3, 10, 2, 2)}
+    maps = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    nan = torch.full((4,), torch.nan)
+    given = [torch.tensor([0.1, 0.1, 0.5, 0.4]), torch.tensor([0.5, 0.2, 0.9, 0.9])]
+    truth = {
+        "labels": torch.tensor([[0, 1], [1, -1], [-1, -1]]),
+        "boxes": torch.stack([torch.stack(given), torch.stack([given[1], nan]), torch.stack([nan, nan])]),
+        "known": torch.tensor([True, True, True]),
+    }
+    unknown = {**truth, "known": torch.tensor([False] * 3)}
+    return Case(MapTask(modality="image", head=head), DetectionDecoder(("a", "b"), levels), maps, truth, unknown)
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "one label": one_label,
     "many labels": many_labels,
@@ -122,6 +142,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "pair": pair,
     "relation": relation,
     "span": span,
+    "boxes": boxes,
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from modalities.encoders.picture import picture_preparation
-from modalities.preparation.pictures import PicturePreparation
+from modalities.preparation.pictures import PicturePreparation, shown_size
 from tests.support.tiny_models import encoded, noise, png
 
 SIZE = 16
@@ -51,6 +51,21 @@ def test_the_centre_of_a_non_square_picture_is_kept(prepare, height, width):
     found = decoded(prepare, png(pixels))
     assert found.shape == (SIZE, SIZE, 3)
     np.testing.assert_array_equal(found[2:-2, 2:-2], np.broadcast_to(np.uint8(RED), (SIZE - 4, SIZE - 4, 3)))
+
+
+def test_the_whole_picture_is_squeezed_where_shares_of_it_must_stay():
+    prepare = PicturePreparation(column="picture", size=SIZE, mean=(0,) * 3, deviation=(1,) * 3, crop=0.5, whole=True)
+    found = decoded(prepare, png(halves(RED, GREEN, width=4 * SIZE)))
+    np.testing.assert_array_equal(found[:, [0, -1]], halves(RED, GREEN)[:, [0, -1]])
+
+
+def test_a_picture_has_the_size_in_which_it_is_shown(tmp_path):
+    picture = Image.new("RGB", (40, 20))
+    assert shown_size(encoded(picture, "PNG")) == (40, 20)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    (tmp_path / "turned.jpg").write_bytes(encoded(picture, "JPEG", exif=turned))
+    assert shown_size(str(tmp_path / "turned.jpg")) == (20, 40)
 
 
 def test_crop_cuts_the_edges_away():
