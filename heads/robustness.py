@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from heads.bootstrap import paired_difference
 from heads.decoder import Scorer
 
 Embedded = Mapping[str, np.ndarray]
@@ -17,12 +18,11 @@ Answering = Callable[[Embedded, Embedded], np.ndarray]
 Harm = Literal["removed", "shuffled", "noised"]
 
 RESAMPLES = 200
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Harmed:
-    """The metric after a harm, and the interval of its change against the same rows intact (paired bootstrap)."""
+    """The metric after a harm, and the 95% interval of its change against the same rows intact (paired bootstrap)."""
 
     value: float
     change_low: float
@@ -113,10 +113,7 @@ def compared(
     truth: np.ndarray, intact: np.ndarray, after: np.ndarray, *, scorer: Scorer, seed: int, resamples: int
 ) -> Harmed:
     """The metric after a harm with the interval of the change: rows are resampled, the same for both."""
-    random = np.random.default_rng(seed)
-    changes = np.empty(resamples)
-    for resample in range(resamples):
-        drawn = random.integers(0, len(truth), len(truth))
-        changes[resample] = scorer(truth[drawn], after[drawn]) - scorer(truth[drawn], intact[drawn])
-    low, high = np.quantile(changes, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Harmed(value=float(scorer(truth, after)), change_low=float(low), change_high=float(high))
+    change = paired_difference(
+        scorer=scorer, truth=truth, predicted=after, against=intact, seed=seed, resamples=resamples
+    )
+    return Harmed(value=float(scorer(truth, after)), change_low=change.low, change_high=change.high)
