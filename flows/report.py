@@ -21,7 +21,7 @@ from releases.runtime import Prediction
 from releases.search import Hit
 
 CELL_CHARACTERS = 60
-MEASURES = ("accuracy", "macro_f1", "r2", "mae", "f1", "precision", "recall", "ece", "rows")
+MEASURES = ("accuracy", "macro_f1", "r2", "mae", "map_50", "map_50_95", "f1", "precision", "recall", "ece", "rows")
 
 
 def show_run(result: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from flows.assembly import source_paths
 from flows.scenario_file import LoadedScenario, refuse
 from flows.spec import Image, Text
-from flows.task_assembly import modalities_read_whole
+from flows.task_assembly import gives_maps
 from polyloom.errors import PolyloomError, RequestError, WeightsError
 
 
@@ -13,7 +13,7 @@ def deep_problems(loaded: LoadedScenario) -> list[str]:
     for name, modality in loaded.scenario.modalities.items():
         try:
             check_modality(modality)
-            if isinstance(modality, Image) and name in modalities_read_whole(loaded.scenario):
+            if isinstance(modality, Image) and gives_maps(loaded.scenario, name):
                 check_maps(modality.model)
         except WeightsError as error:
             found.append(f"modalities.{name}.weights: {error}")

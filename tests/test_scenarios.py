@@ -24,6 +24,10 @@ SMALL = {
     "conll2003": ["data.sentences.sample={train: 300, validation: 60, test: 60}"],
     "semeval2010": ["data.sentences.sample={train: 120, validation: 30, test: 30}", "recipe.batch_size=16"],
     "xquad": ["data.questions.sample={train: 32, validation: 8, test: 8}", "modalities.pair.max_tokens=96"],
+    "vehicles": [
+        "data.photos.sample={train: 32, validation: 12, test: 12}",
+        "modalities.image={kind: image, model: mobilenetv2_035, weights: scratch, size: 96, augment: scene}",
+    ],
     "fashion_mnist": ["data.clothes.sample={train: 200, validation: 50, test: 50}"],
 }
 # The folder of the data that each of these needs.
@@ -32,6 +36,7 @@ REAL = {
     "conll2003": "conll2003",
     "fashion_mnist": "fashion_mnist",
     "semeval2010": "semeval2010_task8",
+    "vehicles": "vehicles_openimages",
     "xquad": "xquad",
 }
 DATA = os.environ.get("POLYLOOM_DATA")

@@ -154,13 +154,13 @@ def draw_classification(
 
 
 def draw_reliability(folder: Path, task: str, confidence: np.ndarray, right: np.ndarray, *, title: str) -> None:
-    """How often answers of a given probability are right."""
+    """How often answers of a given probability are right; nothing where there are none."""
     from flows.pictures import reliability_diagram
 
-    error = expected_calibration_error(confidence, right)
-    reliability_diagram(
-        folder / f"{task}_reliability.png", probabilities=confidence, correct=right, ece=error, title=title
-    )
+    if len(confidence):
+        error = expected_calibration_error(confidence, right)
+        path = folder / f"{task}_reliability.png"
+        reliability_diagram(path, probabilities=confidence, correct=right, ece=error, title=title)
 
 
 def draw_history(job: Job, folder: Any) -> None:
