@@ -34,9 +34,11 @@ def run(scenario: str, overrides: Sequence[str], *, as_json: bool) -> None:
     """Ingest, fit, calibrate, export, index, release, gate."""
     from flows.console import console_progress
     from flows.report import show_run
-    from flows.running import run_scenario
+    from flows.running import run_or_help
 
-    result = run_scenario(scenario, overrides=overrides, progress=console_progress())
+    result = run_or_help(scenario, overrides=overrides, progress=console_progress())
+    if result is None:
+        return
     emit(result) if as_json else show_run(result)
     if result["release"]["alias"] != "champion":
         sys.exit(3)

@@ -91,6 +91,9 @@ class Recipe(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
+    gradient_checkpointing: bool = False
+    compile: bool | Literal["auto"] = "auto"
+    processes: Positive | Literal["auto"] = "auto"
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0
     blocks: Positive = 1
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None

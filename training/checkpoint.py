@@ -67,8 +67,17 @@ def remove(checkpoint: Path) -> None:
 
 
 def contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies without shared or strided storage, which safetensors does not take."""
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    """The tensors as safetensors takes them; only what shares or strides its storage is copied."""
+    found: dict[str, Tensor] = {}
+    storages: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        storage = plain.untyped_storage()
+        if storage.data_ptr() in storages or storage.nbytes() != plain.numel() * plain.element_size():
+            plain = plain.clone()
+        storages.add(plain.untyped_storage().data_ptr())
+        found[name] = plain
+    return found
 
 
 def flat_state(state: dict[str, Any]) -> dict[str, Tensor]:

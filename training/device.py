@@ -30,14 +30,17 @@ class Placement:
         return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
 
-def place(precision: Precision = "auto") -> Placement:
+def place(precision: Precision = "auto", *, number: int | None = None) -> Placement:
     """CUDA where there is one, else the CPU; `auto` takes bf16 or fp16 only where the device gains from it.
+
+    `number` picks one of several GPUs.
 
     Raises RequestError for fp16 on a CPU, which would be slower and less exact than fp32.
     """
     if torch.cuda.is_available():
         best: Literal["bf16", "fp16"] = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-        return Placement(torch.device("cuda"), best if precision == "auto" else precision)
+        device = torch.device("cuda") if number is None else torch.device("cuda", number)
+        return Placement(device, best if precision == "auto" else precision)
     if precision == "fp16":
         raise RequestError("recipe.precision: 'fp16' needs a GPU; a CPU takes 'auto', 'fp32' or 'bf16'.")
     if precision == "auto":

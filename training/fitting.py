@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from heads.decoder import Collected, rows_of
-from polyloom.errors import DataError
+from heads.decoder import rows_of
 from polyloom.progress import SILENT, Bar, Progress
 from training.batches import Sampling, mixed_batches, ordered_batches
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -20,8 +19,11 @@ from training.inputs import ModalityInput, row_costs
 from training.model import ApplicationModel, Batch, make_batch
 from training.parameters import ParameterGroup, parameter_groups
 from training.schedule import rate_factor
+from training.scoring import Scored, score_in_parts
+from training.stepping import Stepping
 from training.strategies.tuning import Tuning
 from training.targets import Target
+from training.team import ALONE, Team
 
 SCORING_BATCH = 4
 
@@ -51,7 +53,7 @@ class FitResult:
 
 @dataclass
 class Position:
-    """Where a fit stands; all of it goes into each checkpoint."""
+    """Where a fit stands; all of it goes into each checkpoint. `cut` is into how many pieces memory cuts a batch."""
 
     epoch: int = 0
     group: int = 0
@@ -63,6 +65,7 @@ class Position:
     best_epoch: int = -1
     best_metric: float = float("-inf")
     best_loss: float = float("inf")
+    cut: int = 1
 
 
 class Fitting:
@@ -70,7 +73,8 @@ class Fitting:
 
     `sets` says for each row which data set it belongs to, where there are several; `sampling` how these are mixed.
     `groups` are the optimiser's parameter groups, where not everything is trained in the usual way; `tunings` say
-    which of the encoders' parameters are trained in which epoch.
+    which of the encoders' parameters are trained in which epoch. `team` are the processes that fit together: each has
+    the same model, rows and folder, and rank 0 writes the checkpoints.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class Fitting:
         groups: Sequence[ParameterGroup] | None = None,
         tunings: Sequence[Tuning] = (),
         checkpoint_seconds: float = 20.0,
+        team: Team = ALONE,
         progress: Progress = SILENT,
         on_epoch: Callable[[Epoch], None] | None = None,
     ) -> None:
@@ -119,12 +124,17 @@ class Fitting:
         self.sampling = sampling
         self.tunings = tuple(tunings)
         self.checkpoint_seconds = checkpoint_seconds
+        self.team = team
         self.progress = progress
         self.on_epoch = on_epoch
         self.costs = row_costs(inputs)
         usual = parameter_groups(model, learning_rate, encoder_learning_rate, weight_decay)
         self.optimizer = torch.optim.AdamW(list(groups or usual), lr=learning_rate, fused=True)
         self.scaler = placement.scaler()
+        self.stepping = Stepping(
+            model=model, optimizer=self.optimizer, scaler=self.scaler, loss_of=self._loss_of, team=team,
+            log=progress.log,
+        )  # fmt: skip
         self.position = Position()
         self.best: dict[str, Tensor] = {}
         self._saved_at = time.monotonic()
@@ -137,7 +147,8 @@ class Fitting:
             bar.advance(here.epoch * len(self.train_rows) + here.loss_rows)
             while here.epoch < self.epochs and not self._exhausted():
                 self._epoch(bar)
-        self.model.load_state_dict(self.best)
+        if self.team.leads:
+            self.model.load_state_dict(self.best)
         self.model.eval()
         return FitResult(
             history=tuple(Epoch(**entry) for entry in here.history),
@@ -153,6 +164,7 @@ class Fitting:
             return 0
         position, self.best = found
         self.position = Position(**position)
+        self.stepping.cut = self.position.cut
         self.progress.log(f"fit goes on at epoch {self.position.epoch + 1}, step {self.position.step}")
         return self.position.step
 
@@ -195,29 +207,17 @@ class Fitting:
         factor = rate_factor(here.step, total=total, warmup=self.warmup)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = parameters["initial_lr"] * factor
-        rows_in_group = sum(len(rows) for rows in group)
-        for number, rows in enumerate(group):
-            random = np.random.default_rng([self.seed, here.epoch, here.group, number])
-            batch = make_batch(
-                self.inputs, rows, device=self.placement.device, tasks=self._tasks_of(rows), random=random
-            )
-            with self.placement.autocast():
-                loss = self._loss(self.model(batch), batch)
-            value = float(loss.detach())
-            if not np.isfinite(value):
-                raise DataError(
-                    f"the loss is {value} at epoch {here.epoch + 1}, step {here.step}: lower recipe.learning_rate "
-                    "or recipe.encoder_learning_rate, or look for extreme numbers in the data."
-                )
-            self.scaler.scale(loss * (len(rows) / rows_in_group)).backward()  # type: ignore[no-untyped-call]
-            here.loss_sum += value * len(rows)
-            here.loss_rows += len(rows)
-        self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
+        made = self.stepping.step(group, epoch=here.epoch, step=here.step, seeds=(self.seed, here.epoch, here.group))
+        here.loss_sum += made.loss * made.rows
+        here.loss_rows += made.rows
+        here.cut = self.stepping.cut
         here.step += 1
+
+    def _loss_of(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
+        """The mean loss of some rows, which `random` may alter."""
+        batch = make_batch(self.inputs, rows, device=self.placement.device, tasks=self._tasks_of(rows), random=random)
+        with self.placement.autocast():
+            return self._loss(self.model(batch), batch)
 
     def _loss(self, outputs: Mapping[str, Mapping[str, Tensor]], batch: Batch) -> Tensor:
         losses = {}
@@ -259,7 +259,8 @@ class Fitting:
         here.history.append(vars(epoch))
         if (epoch.metric, -loss) > (here.best_metric, -here.best_loss):
             here.best_epoch, here.best_metric, here.best_loss = here.epoch, epoch.metric, loss
-            self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+            if self.team.leads:
+                self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
         here.epoch, here.group, here.loss_sum, here.loss_rows, here.seconds = here.epoch + 1, 0, 0.0, 0, 0.0
         bar.say(
             f"epoch {epoch.epoch}: loss {epoch.train_loss:.3f} / {loss:.3f}, {'.'.join(self.watch)} {epoch.metric:.4f}"
@@ -283,28 +284,34 @@ class Fitting:
         return target.decoder.comparable(rows_of(outputs[task], known), rows_of(rows_of(target.truth, rows), known))
 
     def score(self, rows: np.ndarray) -> tuple[dict[str, dict[str, np.ndarray]], float]:
-        """The named outputs of every task in the order of `rows`, and the mean loss."""
+        """The named outputs of every task in the order of `rows`, and the mean loss; a team shares the work."""
         self.model.eval()
-        collected = {name: Collected(len(rows)) for name in self.targets}
-        costs = None if self.costs is None else self.costs[rows]
-        loss_sum = 0.0
         places = np.arange(len(rows))
-        for places_of_set in [places] if self.sets is None else self._places_by_set(rows):
-            for part in ordered_batches(places_of_set, batch_size=SCORING_BATCH * self.batch_size, costs=costs):
-                given = rows[part]
-                batch = make_batch(self.inputs, given, device=self.placement.device, tasks=self._tasks_of(given))
-                with torch.inference_mode(), self.placement.autocast():
-                    outputs = self.model(batch)
-                    loss_sum += float(self._loss(outputs, batch)) * len(part)
-                for name, named in outputs.items():
-                    collected[name].add(part, {key: on_cpu(tensor) for key, tensor in named.items()})
-        return {name: found.outputs() for name, found in collected.items()}, loss_sum / max(len(rows), 1)
+        costs = None if self.costs is None else self.costs[rows]
+        parts = [
+            part
+            for places_of_set in ([places] if self.sets is None else self._places_by_set(rows))
+            for part in ordered_batches(places_of_set, batch_size=SCORING_BATCH * self.batch_size, costs=costs)
+        ]
+        return score_in_parts(parts, lambda part: self._scored(rows, part), rows=len(rows), team=self.team)
+
+    def _scored(self, rows: np.ndarray, places: np.ndarray) -> Scored:
+        given = rows[places]
+        batch = make_batch(self.inputs, given, device=self.placement.device, tasks=self._tasks_of(given))
+        with torch.inference_mode(), self.placement.autocast():
+            outputs = self.model(batch)
+            loss = float(self._loss(outputs, batch))
+        named = {task: {name: on_cpu(tensor) for name, tensor in one.items()} for task, one in outputs.items()}
+        return Scored(places, named, loss * len(places))
 
     def _places_by_set(self, rows: np.ndarray) -> list[np.ndarray]:
         sets = np.asarray(self.sets)[rows]
         return [np.flatnonzero(sets == number) for number in np.unique(sets)]
 
     def _checkpoint(self) -> None:
+        self._saved_at = time.monotonic()
+        if not self.team.leads:
+            return
         save_checkpoint(
             self.folder,
             # An epoch's end is a state of its own, after the checkpoint of its last step.
@@ -315,7 +322,6 @@ class Fitting:
             best=self.best,
             position=vars(self.position),
         )
-        self._saved_at = time.monotonic()
 
 
 def on_cpu(tensor: Tensor) -> np.ndarray:

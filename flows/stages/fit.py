@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from flows.stages.climb import climb
 from flows.stages.fitted import save_fitted
 from flows.stages.job import Job
-from flows.stages.material import Material
+from flows.stages.material import Material, Ready
+from flows.stages.teamwork import fit_team
 from flows.strategies import fit_plans
 from polyloom.progress import Progress
 
@@ -19,26 +20,40 @@ def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) ->
     done = job.finished("fit")
     if done is not None:
         return done
+    deterministically()
+    if job.scenario.recipe.strategy == "auto":
+        # Which rung comes next depends on the time: one process decides, so one process climbs.
+        material = Material(job, progress=progress)
+        return job.finish("fit", {**material.placed(), "processes": 1, **climb(material, on_epoch=on_epoch)})
+    with fit_team(job, progress=progress) as (team, placement):
+        material = Material(job, progress=progress, team=team, placement=placement)
+        ready = ready_for_team(material, on_epoch=on_epoch)
+        result = ready.fitting.run()
+    save_fitted(job.folder, ready.fitting.model, material.targets, ready.tunings)
+    return job.finish(
+        "fit",
+        {
+            **material.placed(),
+            "processes": team.size,
+            "strategies": {name: tuning.strategy for name, tuning in ready.tunings.items()},
+            "trained_parameters": ready.trained_parameters,
+            "best_epoch": result.best_epoch + 1,
+            "best_metric": result.best_metric,
+            "stopped_early": result.stopped_early,
+            "resumed_at_step": result.resumed_at_step,
+            "history": [vars(epoch) for epoch in result.history],
+        },
+    )
+
+
+def ready_for_team(material: Material, *, on_epoch: Callable[["Epoch"], None] | None) -> Ready:
+    """What every process of a team makes: the same model over the same rows, to go step by step with the others."""
+    (plan,) = fit_plans(material.job.scenario)
+    return material.ready(plan, folder=material.job.folder, on_epoch=on_epoch)
+
+
+def deterministically() -> None:
+    """Let torch choose what gives the same numbers again, where it can."""
     import torch
 
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    material = Material(job, progress=progress)
-    whole = climb if job.scenario.recipe.strategy == "auto" else fit_once
-    return job.finish("fit", {**material.placed(), **whole(material, on_epoch=on_epoch)})
-
-
-def fit_once(material: Material, *, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
-    """The one fit of a scenario that names its strategy."""
-    (plan,) = fit_plans(material.job.scenario)
-    ready = material.ready(plan, folder=material.job.folder, on_epoch=on_epoch)
-    result = ready.fitting.run()
-    save_fitted(material.job.folder, ready.fitting.model, material.targets, ready.tunings)
-    return {
-        "strategies": {name: tuning.strategy for name, tuning in ready.tunings.items()},
-        "trained_parameters": ready.trained_parameters,
-        "best_epoch": result.best_epoch + 1,
-        "best_metric": result.best_metric,
-        "stopped_early": result.stopped_early,
-        "resumed_at_step": result.resumed_at_step,
-        "history": [vars(epoch) for epoch in result.history],
-    }

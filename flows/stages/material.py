@@ -19,11 +19,13 @@ from heads.decoder import rows_of
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
+    from training.device import Placement
     from training.fitting import Epoch, Fitting
     from training.inputs import ModalityInput
     from training.model import ApplicationModel
     from training.strategies.tuning import Tuning
     from training.targets import Target
+    from training.team import Team
 
 CHECKPOINTS = "checkpoints"
 
@@ -45,12 +47,16 @@ class Ready:
 class Material:
     """A run's inputs and targets; fits of several strategies share them."""
 
-    def __init__(self, job: Job, *, progress: Progress) -> None:
+    def __init__(
+        self, job: Job, *, progress: Progress, team: "Team | None" = None, placement: "Placement | None" = None
+    ) -> None:
         from training.device import place
+        from training.team import ALONE
 
         self.job = job
         self.progress = progress
-        self.placement = place(job.scenario.recipe.precision)
+        self.team = team or ALONE
+        self.placement = placement or place(job.scenario.recipe.precision)
         self.targets = {task: target(job, task) for task in job.scenario.tasks}
         self._inputs: dict[tuple[str, bool], ModalityInput] = {}
 
@@ -90,6 +96,7 @@ class Material:
 
         recipe, inputs = self.job.scenario.recipe, self.inputs(plan)
         model, tunings = self.model(plan, inputs, start=start)
+        self._economise(model)
         groups = [
             group
             for tuning in tunings.values()
@@ -116,11 +123,25 @@ class Material:
             sampling=recipe.sampling,
             groups=[*groups, *task_groups(model, plan.learning_rate, recipe.weight_decay)],
             tunings=list(tunings.values()),
+            team=self.team,
             checkpoint_seconds=recipe.checkpoint_seconds,
             progress=self.progress,
             on_epoch=on_epoch,
         )
         return Ready(fitting=fitting, tunings=tunings)
+
+    def _economise(self, model: "ApplicationModel") -> None:
+        """Make live encoders cheaper: activations computed again instead of kept, compiled forward passes."""
+        from modalities.encoders.recomputing import recompute_activations
+        from training.compiling import compile_encoder, compiles
+
+        recipe = self.job.scenario.recipe
+        compiled = compiles(wanted=recipe.compile, device=self.placement.device)
+        for name, encoder in model.encoders.items():
+            if recipe.gradient_checkpointing:
+                recompute_activations(encoder, name=name)
+            if compiled:
+                compile_encoder(encoder)
 
     def model(
         self, plan: FitPlan, inputs: dict[str, "ModalityInput"], *, start: Path | None

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from training.checkpoint import checkpoints, contiguous, load_checkpoint, save_checkpoint
 
 POSITION = {"epoch": 1, "step": 7, "loss_sum": 0.1 + 0.2, "best_loss": float("inf"), "history": [{"metric": 0.5}]}
 
@@ -76,3 +76,14 @@ def test_a_write_that_fails_leaves_the_checkpoint_before(tmp_path):
             tmp_path, number=2, model=model, optimizer=optimizer, scaler=scaler, best={}, position={"bad": object()}
         )
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000001"]
+
+
+def test_only_what_shares_or_strides_its_storage_is_copied():
+    whole = torch.arange(6.0).reshape(2, 3)
+    found = contiguous({"own": whole, "again": whole, "turned": torch.eye(3)[:, ::2], "row": torch.ones(4, 2)[1]})
+    assert found["own"].data_ptr() == whole.data_ptr()
+    assert len({tensor.data_ptr() for tensor in found.values()}) == 4
+    assert all(tensor.untyped_storage().nbytes() == 4 * tensor.numel() for tensor in found.values())
+    assert found["again"].tolist() == whole.tolist()
+    assert found["turned"].tolist() == torch.eye(3)[:, ::2].tolist()
+    assert found["row"].tolist() == [1.0, 1.0]
