@@ -78,7 +78,7 @@ class Auto(Section):
 class Recipe(Section):
     """How to fit. What is None follows from the strategy."""
 
-    strategy: Strategy | Literal["auto"] = "frozen"
+    strategy: Literal[Strategy, "auto"] = "frozen"
     epochs: Positive = 20
     patience: Annotated[int, Field(ge=0)] = 5
     seed: int = 7
