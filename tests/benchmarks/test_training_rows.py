@@ -15,8 +15,10 @@ from benchmarks.training_rows import (
     banking,
     conll,
     cut,
+    cut_by_group,
     fashion,
     holdout_share,
+    ikea,
     phrasebank,
     read_rows,
     write_case,
@@ -46,6 +48,15 @@ def data(tmp_path):
     for split in ("train", "test"):
         rows = [{"label": n % 10, "file": f"{n}.png", "png": png(np.full((28, 28), n, np.uint8))} for n in range(60)]
         pq.write_table(pa.Table.from_pylist(rows), folder / "fashion_mnist" / f"fashion_mnist_{split}.parquet")
+    (folder / "ikea_products").mkdir()
+    lines = []
+    for number in range(48):
+        (folder / "ikea_products" / f"{number}.jpg").write_bytes(png(np.full((8, 8, 3), number, np.uint8)))
+        kind = ("Floor lamp with 2 shades", "Bookcases", "Rug")[number % 3 if number < 36 else 2 if number < 40 else 0]
+        product = {"article": str(number), "name": f"N{number // 2}", "type": kind, "color": "", "size": "1x2"}
+        lines.append(json.dumps({**product, "description": f"words {number}", "picture": f"{number}.jpg"}))
+    lines.append(json.dumps({**json.loads(lines[0]), "name": "ALONE", "type": "Clock"}))
+    (folder / "ikea_products" / "products.jsonl").write_text("\n".join(lines))
     return folder
 
 
@@ -53,6 +64,7 @@ DRAWS = {
     "banking": (banking, {"rows": 20}),
     "phrasebank": (phrasebank, {}),
     "conll": (conll, {"sentences": 20, "test_sentences": 10}),
+    "ikea": (ikea, {}),
     "fashion": (fashion, {"rows": 40, "test_rows": 20}),
 }
 
@@ -128,3 +140,20 @@ def test_a_class_keeps_at_least_one_row():
 def test_classes_give_in_turn_until_there_are_enough():
     rows = [{"y": "few"}, *({"y": "many", "n": n} for n in range(10))]
     assert Counter(row["y"] for row in balanced(rows, 5, key=lambda row: row["y"], seed=0)) == {"few": 1, "many": 4}
+
+
+def test_variants_of_one_product_are_on_one_side_and_rare_nouns_are_out(data, tmp_path):
+    rows = ikea(data, seed=7, folder=tmp_path).rows
+    names = [{row["name"] for row in rows[split]} for split in SPLITS]
+    assert not names[0] & names[1] | names[0] & names[2] | names[1] & names[2]
+    assert len(rows["test"]) == 12
+    every = [row for split in SPLITS for row in rows[split]]
+    assert {row["noun"] for row in every} == {"lamp", "bookcase", "rug"}
+    assert all((tmp_path / row["image"]).is_file() and set(row) >= {"color", "size", "description"} for row in every)
+
+
+def test_a_share_is_of_the_groups():
+    rows = [{"name": name, "n": number} for name in "abcd" for number in range(3)]
+    kept, taken = cut_by_group(rows, share=0.5, group="name", seed=0)
+    assert (len(kept), len(taken)) == (6, 6)
+    assert not {row["name"] for row in kept} & {row["name"] for row in taken}
