@@ -4,17 +4,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.checking import REFUSED_SCHEMA, Checked
 from ingestion.profile import Profile, profile
-from polyloom.durable import json_line, place_file, read_json, sync_folder
+from polyloom.durable import json_line, place_file, read_json, sync_files
 from polyloom.errors import IntegrityError
 
 # A quarter more room than zstd takes, in half the time.
 COMPRESSION = "snappy"
+# So many parts lose a killed ingestion's work at most.
+SYNCED_TOGETHER = 32
 # Columns whose values hardly ever repeat: looking for repeats costs time.
 DIFFERENT = {"_key", "_hash", "_content", "_identity", "_row", "row", "key", "image", "hash"}
 
@@ -43,6 +46,9 @@ class PartStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._profiles: dict[str, Profile] = {}
+        self._placed: list[Path] = []
+        self._records: dict[Path, bytes] = {}
+        self._lock = Lock()
 
     def get(self, digest: str) -> Part | None:
         """A part that was made before, or None."""
@@ -55,10 +61,9 @@ class PartStore:
         return part if all(file.is_file() for file in self.files(part)) else None
 
     def put(self, digest: str, checked: Checked, *, forgotten: int = 0, lines: int = 0) -> Part:
-        """Write a checked chunk, without the rows that were `forgotten`.
-
-        A power cut may take it away again until `sync` was called.
-        """
+        """Write a checked chunk, without the rows that were `forgotten`; it is there for good after `sync`."""
+        # One that speaks of files that are gone must not speak of those to come before they are whole.
+        (self.folder / f"{digest}.json").unlink(missing_ok=True)
         kept = self._write(f"{digest}.parquet", checked.kept)
         refused = self._write(f"{digest}.refused.parquet", checked.refused) if checked.refused.num_rows else ""
         part = Part(
@@ -73,13 +78,25 @@ class PartStore:
         )
         self._profiles[digest] = profile(checked.kept)
         told = json_line({**asdict(part), "profile": self._profiles[digest]})
-        place_file(self.folder / f"{digest}.json", told)
+        with self._lock:
+            self._records[self.folder / f"{digest}.json"] = told
+            is_much = len(self._records) >= SYNCED_TOGETHER
+        if is_much:
+            self.sync()
         return part
 
     def sync(self) -> None:
-        """Let everything that was put here survive a power cut."""
-        if self.folder.is_dir():
-            sync_folder(self.folder)
+        """Let what was put here survive a power cut, and let later ingestions know of it.
+
+        The records come last: one that is there speaks of files that are whole.
+        """
+        with self._lock:
+            placed, self._placed = self._placed, []
+            records, self._records = self._records, {}
+        sync_files(placed)
+        for path, told in records.items():
+            place_file(path, told)
+        sync_files(list(records))
 
     def profile(self, part: Part) -> Profile:
         """What the kept rows of a part look like, column by column."""
@@ -106,11 +123,15 @@ class PartStore:
         return self._read(self.folder / f"{part.digest}.refused.parquet", part.refused_sha256, None, verified=True)
 
     def put_view(self, view: pa.Table) -> str:
-        """Write a view under its SHA-256, which is returned; one that is there stays."""
+        """Write a view under its SHA-256, which is returned; it is there for good after `sync`.
+
+        One that is whole stays untouched, because other snapshots rest on it.
+        """
         content = _parquet(view, compression="zstd")
         sha256 = hashlib.sha256(content).hexdigest()
-        if not self.has_view(sha256):
-            place_file(self._view(sha256), content)
+        path = self._view(sha256)
+        if not path.is_file() or path.read_bytes() != content:
+            self._place(path, content)
         return sha256
 
     def has_view(self, sha256: str) -> bool:
@@ -126,8 +147,13 @@ class PartStore:
 
     def _write(self, name: str, table: pa.Table) -> str:
         content = _parquet(table, compression=COMPRESSION)
-        place_file(self.folder / name, content)
+        self._place(self.folder / name, content)
         return hashlib.sha256(content).hexdigest()
+
+    def _place(self, path: Path, content: bytes) -> None:
+        place_file(path, content)
+        with self._lock:
+            self._placed.append(path)
 
     def _read(self, path: Path, sha256: str, columns: Sequence[str] | None, *, verified: bool) -> pa.Table:
         try:

@@ -84,15 +84,18 @@ def take_snapshot(
             },
             progress=progress,
         )
-        assembled, quarantined = assembling.tables(tables)
-        note_masks(folder, {name: table.read.schema.masking for name, table in assembled.items()})
-        refused = {name: found.rows for name, found in quarantined.items()}
-        reports = {name: _report(table, refused[name]) for name, table in assembled.items()}
-        _stop_when_too_many(reports, refused, max_share=max_share, refused=folder / REFUSED)
-        known = known_views(before.values())
-        views = {name: seen(table, known) for name, table in assembled.items()}
+        try:
+            assembled, quarantined = assembling.tables(tables)
+            note_masks(folder, {name: table.read.schema.masking for name, table in assembled.items()})
+            refused = {name: found.rows for name, found in quarantined.items()}
+            reports = {name: _report(table, refused[name]) for name, table in assembled.items()}
+            _stop_when_too_many(reports, refused, max_share=max_share, refused=folder / REFUSED)
+            known = known_views(before.values())
+            views = {name: seen(table, known) for name, table in assembled.items()}
+        finally:
+            # Where this stops, too: what was checked need not be checked again.
+            assembling.parts.sync()
         blob_store.sync()
-        assembling.parts.sync()
         published = _publish(folder, scenario, assembled, views, pa.concat_tables(refused.values()), reports)
         note_used(folder, [table.read for table in assembled.values()], cache=home() / "cache")
         return published
@@ -249,5 +252,6 @@ def _publish(
             extra = {name: {"profile": _profile(table)} for name, table in tables.items()}
             manifest = snapshot_manifest(identity, scenario, tables, views, reports, extra=extra, draft=draft)
             (draft / MANIFEST).write_bytes(json_line(manifest))
-    write_json(folder / POINTER, {"id": identity})
+    if current_snapshot(folder.parent, folder.name) != target:
+        write_json(folder / POINTER, {"id": identity})
     return SnapshotReport(id=identity, folder=target, created=created, tables=reports)

@@ -11,11 +11,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 CHUNK_BYTES = 1 << 20
+SYNCED_AT_ONCE = 16
 
 
 def file_digest(path: Path) -> str:
@@ -47,28 +49,42 @@ def json_line(value: object) -> bytes:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file's content in one step; a reader sees the old content or the new."""
-    place_file(path, content)
+    _replace(path, content, settle=os.fsync)
     sync_folder(path.parent)
 
 
 def place_file(path: Path, content: bytes) -> None:
-    """Replace a file's content in one step, for one of many files in a folder.
+    """Put a new file in its place in one step, for one of many; a power cut may take its content until `sync_files`."""
+    _replace(path, content, settle=_nothing)
 
-    After a power cut it is whole or not there, until `sync_folder` was called on the folder: then it is there.
-    """
+
+def sync_files(paths: Sequence[Path]) -> None:
+    """Fsync files and the folders they lie in: at once, so that they share what the disk does for each."""
+    if paths:
+        with ThreadPoolExecutor(max_workers=min(len(paths), SYNCED_AT_ONCE)) as pool:
+            list(pool.map(sync_folder, paths))
+    for folder in dict.fromkeys(path.parent for path in paths):
+        sync_folder(folder)
+
+
+def _replace(path: Path, content: bytes, *, settle: Callable[[int], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
+            settle(stream.fileno())
         # A service of another user reads these too.
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _nothing(_handle: int) -> None:
+    """Leave the content to the system for now."""
 
 
 @contextlib.contextmanager

@@ -6,17 +6,22 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from polyloom.durable import (
     file_digest,
+    is_used_again,
     json_digest,
+    json_line,
     locked,
+    place_file,
     publish_folder,
     read_json,
     rename_new,
     replace_file,
+    sync_files,
     write_json,
 )
 
@@ -168,3 +173,36 @@ def test_json_keeps_every_value(tmp_path):
     write_json(tmp_path / "value.json", value)
     assert read_json(tmp_path / "value.json") == value
     assert "退款" in (tmp_path / "value.json").read_text(encoding="utf-8")
+
+
+def test_many_files_are_synced_together_with_their_folders(tmp_path, monkeypatch):
+    synced = []
+    fsync = os.fsync
+
+    def watched(handle):
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    paths = [tmp_path / folder / f"{number}.txt" for folder in "ab" for number in range(20)]
+    for path in paths:
+        place_file(path, path.name.encode())
+    assert synced == []
+    sync_files(paths)
+    assert sorted(synced[:40]) == sorted(map(str, paths))
+    assert synced[40:] == [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert [path.read_text() for path in paths] == [path.name for path in paths]
+    assert paths[0].stat().st_mode & 0o777 == 0o644
+    sync_files([])
+    assert len(synced) == 42
+
+
+def test_a_folder_of_a_cache_is_used_again(tmp_path):
+    os.utime(tmp_path, (5, 5))
+    assert is_used_again(tmp_path)
+    assert time.time() - tmp_path.stat().st_mtime < 60
+    assert not is_used_again(tmp_path / "gone")
+
+
+def test_json_on_one_line(tmp_path):
+    assert json_line({"a": [1, "é"]}) == '{"a":[1,"é"]}\n'.encode()
