@@ -1,10 +1,9 @@
 """Small fits under every strategy, as a module of their own so that a child process can run one and be killed in it."""
 
-import contextlib
-import multiprocessing
-import os
+import itertools
 import signal
-from multiprocessing.connection import Connection
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,7 @@ from modalities.encoders.text import build_text_encoder
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.text import TextPreparation
 from modalities.text_models import load_tokenizer
-from polyloom.progress import Silent
-from tests.support.small_fits import decoder, fitting, goal, task
+from tests.support.small_fits import Announcing, decoder, fitting, goal, task
 from tests.support.tiny_models import WORDS, png, write_bert
 from training.checkpoint import contiguous
 from training.fitting import Fitting
@@ -32,9 +30,6 @@ from training.strategies.settings import StrategySettings
 ROWS = 36
 MODELS = ("bert", "test_vit", "test_resnet")
 SETTINGS = StrategySettings(rank=2, alpha=4.0, tokens=3, bottleneck=4, layer_decay=0.8, unfreeze_epochs=2)
-
-# A server without threads of its own, unlike the test process: what is forked from it can be trusted.
-context = multiprocessing.get_context("forkserver")
 
 
 def write_model(folder: Path, name: str) -> Path:
@@ -100,36 +95,21 @@ def strategy_fit(name: str, weights: Path, strategy: str, folder: Path, **change
     return fitting(folder, model=model, inputs=inputs, targets=targets, **{**settings, **changed})
 
 
-class Telling(Silent):
-    """Progress that sends a message for each optimiser step."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
-    @contextlib.contextmanager
-    def stage(self, name, *, total, unit):
-        yield self
-
-    def advance(self, amount=1):
-        self.connection.send("step")
-
-
-def run(connection: Connection, name: str, weights: Path, strategy: str, folder: Path) -> None:
-    """The fit, with a checkpoint after every step."""
-    torch.set_num_threads(1)
-    strategy_fit(name, weights, strategy, folder, checkpoint_seconds=0, progress=Telling(connection)).run()
-
-
 def killed(name: str, weights: Path, strategy: str, folder: Path, *, after: int) -> None:
     """Run a fit in a process of its own, and kill it after so many steps."""
-    context.set_forkserver_preload(["tests.support.strategy_fits", "peft"])
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=run, args=(there, name, weights, strategy, folder))
-    process.start()
-    there.close()
-    # The first message is the start itself.
-    for _ in range(after + 1):
-        here.recv()
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    command = [sys.executable, "-m", "tests.support.strategy_fits", name, str(weights), strategy, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        # The first step that is told of is the start itself.
+        steps = (line for line in child.stdout if line == "step\n")
+        told = sum(1 for _ in itertools.islice(steps, after + 1))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert (told, child.returncode) == (after + 1, -signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    model_name, weights_path, strategy_name, folder_path = sys.argv[1:]
+    strategy_fit(
+        model_name, Path(weights_path), strategy_name, Path(folder_path), checkpoint_seconds=0, progress=Announcing()
+    ).run()
