@@ -152,7 +152,7 @@ def test_the_same_seed_gives_the_same_start(model, tuning):
 def test_a_killed_fit_ends_like_an_undisturbed_one(model, strategy, tmp_path):
     calm = strategy_fit(model.name, model.weights, strategy, tmp_path / "calm")
     expected = calm.run()
-    step = random.SystemRandom().randrange(1, 8)
+    step = random.SystemRandom().randrange(2, 8)
     killed(model.name, model.weights, strategy, tmp_path / "killed", after=step)
     again = strategy_fit(model.name, model.weights, strategy, tmp_path / "killed")
     result = again.run()
