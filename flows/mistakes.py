@@ -26,7 +26,7 @@ WANTED = {
     "string_type": "is not text; put it in quotes if it is meant as text",
     "tuple_type": "is not a list; write [a, b]",
     "list_type": "is not a list; write [a, b]",
-    "dict_type": "is not a mapping; write {key: value}",
+    "dict_type": "is not a mapping; write {{key: value}}",
     "greater_than_equal": "is too small; at least {ge} is allowed",
     "greater_than": "is too small; it must be more than {gt}",
     "less_than_equal": "is too large; at most {le} is allowed",

@@ -67,9 +67,9 @@ class OneOutput(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, given: Tensor) -> tuple[Tensor]:
+    def forward(self, *given: Tensor) -> tuple[Tensor]:
         """The output alone."""
-        return (self.module(given),)
+        return (self.module(*given),)
 
 
 def task_inputs(task: TaskModel, arrays: Mapping[str, Tensor]) -> Encoded:

@@ -27,10 +27,10 @@ def write_payments(folder, **task):
     random = np.random.default_rng(0)
     rows = [
         {"id": f"p{number}", "text": f"{random.choice(WORDS[label].split())} {number}", "label": label}
-        for number, label in enumerate(list(WORDS) * 40)
+        for number, label in enumerate(list(WORDS) * 100)
     ]
-    for number, row in enumerate(rows):
-        if number % 5 == 0:
+    for row in rows:
+        if random.random() < 0.2:
             row["label"] = "fraud"
     (folder / "payments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     scenario = {
