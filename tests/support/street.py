@@ -63,7 +63,7 @@ def scenario(recipe: dict[str, object]) -> dict[str, object]:
         "tasks": {"toys": {"kind": "detection", "target": "boxes", "shapes": 3, "width": 32}},
         "recipe": {
             "strategy": "full",
-            "epochs": 18,
+            "epochs": 30,
             "patience": 0,
             "batch_size": 8,
             "learning_rate": 0.005,

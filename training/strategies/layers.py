@@ -29,10 +29,14 @@ def attach_full(encoder: nn.Module, *, layer_decay: float, unfreeze_epochs: int)
     """All layers are trained, lower ones slower, and with `unfreeze_epochs` later.
 
     Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification" (2018): discriminative rates and
-    gradual unfreezing; the rates fall geometrically as in Clark et al., "ELECTRA" (2020).
+    gradual unfreezing; the rates fall geometrically as in Clark et al., "ELECTRA" (2020). What the encoder itself
+    names as `fixed` is not trained.
     """
+    fixed = {f"backbone.{name}" for name in getattr(encoder, "fixed", ())}
     rates = layer_rates(encoder, layer_decay=layer_decay)
-    return tuned(encoder, "full", rates, starts=unfreezing(encoder, epochs=unfreeze_epochs))
+    trained = {name: rate for name, rate in rates.items() if name not in fixed}
+    starts = unfreezing(encoder, epochs=unfreeze_epochs)
+    return tuned(encoder, "full", trained, starts={name: epoch for name, epoch in starts.items() if name in trained})
 
 
 def layer_rates(encoder: nn.Module, *, layer_decay: float) -> dict[str, float]:
