@@ -67,7 +67,7 @@ def write(folder: Path, rows: list[dict], data: dict, text: dict, tasks: dict, *
         "tasks": tasks,
         "recipe": {
             "strategy": "full",
-            "epochs": 12,
+            "epochs": 20,
             "batch_size": 16,
             "patience": 0,
             "learning_rate": 0.01,
