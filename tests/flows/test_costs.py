@@ -64,7 +64,7 @@ def test_the_gate_judges_by_cost_and_answers_are_the_cheapest(tmp_path_factory, 
     with server.connected(session_server.url):
         ended = inside("run", path, "--json", environment=environment)
         assert ended.code == 0, ended.err
-        answered = inside("predict", "payments", "--text", "lunch 3", "--json", environment=environment)
+        answered = inside("predict", "payments", "--text", "lunch", "--json", environment=environment)
     figures = ended.json["metrics"]["label"]
     assert ended.json["gate"]["challenger_value"] == pytest.approx(-figures["mean_cost"], abs=1e-5)
     # A fifth of the harmless words were fraud, and missing one costs twenty times a false alarm.
