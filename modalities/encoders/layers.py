@@ -11,6 +11,7 @@ from typing import Literal
 from torch import nn
 
 from modalities.encoders.picture import PictureEncoder
+from modalities.encoders.picture_maps import PictureMapsEncoder
 from modalities.encoders.text import TextEncoder
 
 # A BERT's pooler is loaded with its weights, but no encoder of ours reads it.
@@ -33,7 +34,7 @@ def parameter_layers(encoder: nn.Module, *, coarse: bool) -> list[tuple[str, ...
     A layer is a transformer block or, in a convolutional net, a block; with `coarse` a stage. The embeddings or the
     stem come first. Picture models are divided by timm's own `group_matcher` where they have one.
     """
-    if isinstance(encoder, PictureEncoder) and hasattr(encoder.backbone, "group_matcher"):
+    if isinstance(encoder, PictureEncoder | PictureMapsEncoder) and hasattr(encoder.backbone, "group_matcher"):
         return picture_layers(encoder, coarse=coarse)
     if isinstance(encoder, TextEncoder):
         return text_layers(encoder)
@@ -46,7 +47,7 @@ def parameter_layers(encoder: nn.Module, *, coarse: bool) -> list[tuple[str, ...
     ]
 
 
-def picture_layers(encoder: PictureEncoder, *, coarse: bool) -> list[tuple[str, ...]]:
+def picture_layers(encoder: PictureEncoder | PictureMapsEncoder, *, coarse: bool) -> list[tuple[str, ...]]:
     """Layers of a timm model, as its `group_matcher` divides it."""
     from timm.models import group_parameters
 

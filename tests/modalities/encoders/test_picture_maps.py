@@ -7,6 +7,8 @@ from safetensors.torch import save_file
 from modalities.encoders.picture import build_picture_encoder
 from modalities.encoders.picture_maps import MapShape, build_picture_maps_encoder, map_shapes
 from polyloom.errors import RequestError
+from training.strategies.attach import attach
+from training.strategies.settings import StrategySettings
 
 MODEL = "mobilenetv2_035"
 
@@ -88,3 +90,16 @@ def test_batch_norm_keeps_its_statistics(encoder):
 def test_a_model_without_maps_at_several_scales_is_refused(model):
     with pytest.raises(RequestError, match=f"'{model}' gives no feature maps at several scales.*'mobilenetv2_100'"):
         build_picture_maps_encoder(model=model, weights="scratch")
+
+
+@pytest.mark.parametrize("strategy", ["full", "last_blocks", "frozen"])
+def test_no_strategy_trains_the_fixed_layers(weights, strategy):
+    encoder = build_picture_maps_encoder(model=MODEL, weights=weights)
+    tuning = attach(encoder, strategy=strategy, settings=StrategySettings(), seed=0)
+    tuning.begin_epoch(3)
+    trained = {name for name, given in encoder.backbone.named_parameters() if given.requires_grad}
+    assert not trained & encoder.fixed
+    free = {name for name, _ in encoder.backbone.named_parameters()} - encoder.fixed
+    assert {"full": trained == free, "last_blocks": bool(trained) and trained < free, "frozen": not trained}[strategy]
+    if strategy == "last_blocks":
+        assert any(name.startswith("blocks.6.") for name in trained)
