@@ -4,7 +4,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 from rich import progress as bars
@@ -16,6 +16,7 @@ from rich.text import Text
 from polyloom.progress import Bar, Progress
 
 PLAIN_WIDTH = 120
+SECONDS_BETWEEN = 30.0
 
 
 def console_progress(stream: IO[str] | None = None) -> Progress:
@@ -85,16 +86,22 @@ class LiveBar:
 
 
 class Lines:
-    """One plain line when a stage ends: for logs and pipes."""
+    """One plain line when a stage ends: for logs and pipes. A long stage also tells its notes, not too often."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, seconds_between: float = SECONDS_BETWEEN) -> None:
         self._console = console
+        self._seconds_between = seconds_between
 
     @contextlib.contextmanager
     def stage(self, name: str, *, total: int | None, unit: str) -> Iterator[Bar]:
         """Count quietly, and tell when the block is over."""
-        bar = CountedBar()
         begun = time.monotonic()
+        bar = CountedBar(
+            lambda done, note: self.log(
+                f"{name}: {_amount(done, total, unit)}so far, {_spent(done, unit, begun)}{note}"
+            ),
+            seconds_between=self._seconds_between,
+        )
         ending = "failed after"
         try:
             yield bar
@@ -108,19 +115,25 @@ class Lines:
 
 
 class CountedBar:
-    """Counts, and keeps the last note."""
+    """Counts, keeps the last note, and tells one when none was told for a while."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[int, str], None], *, seconds_between: float) -> None:
         self.done = 0
         self.note = ""
+        self._tell = tell
+        self._seconds_between = seconds_between
+        self._told = time.monotonic()
 
     def advance(self, amount: int = 1) -> None:
         """`amount` more units are done."""
         self.done += amount
 
     def say(self, note: str) -> None:
-        """Keep the note for the line at the end."""
+        """Keep the note for the line at the end, and tell it now if it is time."""
         self.note = f"  {note}"
+        if time.monotonic() - self._told >= self._seconds_between:
+            self._told = time.monotonic()
+            self._tell(self.done, self.note)
 
 
 class RateColumn(bars.ProgressColumn):

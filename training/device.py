@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 
 from polyloom.errors import RequestError
@@ -28,6 +29,15 @@ class Placement:
     def scaler(self) -> torch.amp.GradScaler:
         """Keeps fp16's small gradients; does nothing for the other precisions."""
         return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+
+def on_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    """The array as a tensor; pictures [batch, channels, rows, columns] with the channels last in memory.
+
+    Convolutions are a fifth to two fifths faster so, on a CPU and on a GPU's tensor cores.
+    """
+    tensor = torch.from_numpy(array).to(device)
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 
 def place(precision: Precision = "auto", *, number: int | None = None) -> Placement:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from modalities.encoders.embeddings import Embeddings
 from modalities.named import NamedModules
+from training.device import on_device
 from training.inputs import ModalityInput
 from training.loss_balance import LossBalance
 from training.strategies.modes import set_mode
@@ -121,7 +122,7 @@ def make_batch(
     }
     arrays = {
         name: {
-            key: torch.from_numpy(array).to(device)
+            key: on_device(array, device)
             for key, array in given.source.arrays(rows[present[name]], random=random).items()
         }
         for name, given in inputs.items()

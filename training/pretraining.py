@@ -13,7 +13,7 @@ from polyloom.errors import DataError
 from polyloom.progress import SILENT, Bar, Progress
 from training.batches import epoch_batches, ordered_batches
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.device import Placement
+from training.device import Placement, on_device
 from training.pretraining_objectives import Objective
 from training.schedule import rate_factor
 
@@ -147,7 +147,7 @@ class Pretraining:
 
     def _loss(self, rows: np.ndarray, random: np.random.Generator, *, augment: bool) -> torch.Tensor:
         arrays = self.objective.batch(rows, random=random, augment=augment)
-        tensors = {name: torch.from_numpy(array).to(self.placement.device) for name, array in arrays.items()}
+        tensors = {name: on_device(array, self.placement.device) for name, array in arrays.items()}
         with self.placement.autocast():
             return self.objective.loss(tensors)
 

@@ -12,7 +12,6 @@ from heads.retrieval_metrics import ndcg_at_k
 from polyloom.errors import DataError
 from polyloom.progress import SILENT, Bar, Progress
 from training.batches import epoch_batches
-from training.checkpoint import contiguous
 from training.device import Placement
 from training.histories import NOTHING, Events, histories, newest_items, taken
 from training.schedule import rate_factor
@@ -118,8 +117,8 @@ class RankingFitting:
         course.losses.append(total / len(self.events))
         scores = user_scores(self.model, newest_items(self.events, users=self.users, longest=self.longest))
         course.validation.append(ndcg_of(scores, self.events, self.held_out))
-        if course.validation[-1] >= max(course.validation):
-            course.best = contiguous(self.model.state_dict())
+        if int(np.argmax(course.validation)) == epoch:
+            course.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         bar.say(f"epoch {epoch + 1}: loss {course.losses[-1]:.3f}, nDCG@{K} {course.validation[-1]:.4f}")
 
     def _batches(self, epoch: int) -> list[np.ndarray]:

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
-from flows.console import console_progress, summary_table
+from flows.console import Lines, console_progress, summary_table
 
 TALKER = """
 from flows.console import console_progress
@@ -42,6 +43,17 @@ def test_a_file_gets_one_plain_line_for_each_stage() -> None:
     assert re.fullmatch(r"start: in \d+\.\d s", lines[3])
     assert len(lines) == 4
     assert "\x1b" not in stream.getvalue()
+
+
+def test_a_long_stage_tells_its_notes_in_a_file() -> None:
+    stream = io.StringIO()
+    lines = Lines(Console(file=stream, width=240), seconds_between=0.0)
+    with lines.stage("train", total=8, unit="rows") as bar:
+        bar.advance(4)
+        bar.say("epoch 1: loss 0.5")
+    assert re.match(
+        r"train: 4 of 8 rows so far, \d+\.\d s \([\d.,e+]+ rows/s\)  epoch 1: loss 0.5\n", stream.getvalue()
+    )
 
 
 def test_a_stage_that_fails_says_so() -> None:

@@ -20,7 +20,8 @@ def test_found_missed_and_invented_entities_are_drawn(tmp_path):
     values = [["B-PER", "O", "B-LOC"], ["O", "B-PER", "O"]]
     told = [["B-PER", "O", "O"], ["O", "B-LOC", "B-LOC"]]
     assert drawn(tmp_path, values, told) == ["names_confusion.png", "names_reliability.png"]
-    assert Image.open(tmp_path / "names_confusion.png").width > 200
+    with Image.open(tmp_path / "names_confusion.png") as picture:
+        assert picture.width > 200
 
 
 def test_missed_entities_alone_have_no_certainty_to_draw(tmp_path):

@@ -42,6 +42,8 @@ def write_model(folder: Path, name: str) -> Path:
         if isinstance(module, _BatchNorm):
             nn.init.normal_(module.running_mean, std=0.1)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
+            # timm starts the last one of a block at zero, which lets nothing through to what is before it.
+            nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.1)
             module.num_batches_tracked += 9
     save_file(contiguous(encoder.backbone.state_dict()), folder / f"{name}.safetensors")
