@@ -3,18 +3,15 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.scenario_checks import columns_over_tables, modality_columns, read_tables, table_of, task_inputs
-from flows.source_checks import column_kinds
+from flows.rule_assembly import table_rules
+from flows.scenario_checks import columns_over_tables, modality_columns, table_of, task_inputs
 from flows.spec import (
     Boxes,
     Category,
     Characters,
-    Checks,
     Conll,
     Data,
     DataScenario,
@@ -23,7 +20,6 @@ from flows.spec import (
     Modality,
     Number,
     Records,
-    Rows,
     Scenario,
     Semeval,
     Split,
@@ -35,9 +31,8 @@ from flows.spec import (
 )
 from flows.task_assembly import modalities_read_whole
 from ingestion.cleaning import Cleaning
-from ingestion.rules import ColumnRule, Rules
+from ingestion.rules import Rules
 from ingestion.sources import UNSPLIT, TableSource, resolve_paths
-from ingestion.values import as_category, as_time
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.characters import CharacterPreparation
 from modalities.preparation.numbers import NumberPreparation
@@ -51,15 +46,13 @@ if TYPE_CHECKING:
 def table_sources(scenario: DataScenario, *, beside: Path) -> list[TableSource]:
     """What ingestion is to read; paths are looked up beside the scenario file, then among the data sets."""
     return [
-        table_source(name, data, beside=beside, needed=needed(scenario, name), marked=marked_columns(scenario, name))
+        table_source(name, data, beside=beside, needed=needed(scenario, name), rules=table_rules(scenario, name))
         for name, data in scenario.data.items()
     ]
 
 
-def table_source(
-    name: str, data: Data, *, beside: Path, needed: Sequence[str], marked: Sequence[str] = ()
-) -> TableSource:
-    """One source; what a task needs must be there, and texts of `marked` columns have their two stretches marked."""
+def table_source(name: str, data: Data, *, beside: Path, needed: Sequence[str], rules: Rules | None) -> TableSource:
+    """One source; what a task needs must be there."""
     records = data if isinstance(data, Records) else Records()
     encoded = data if isinstance(data, Table | Conll | Semeval | Squad | WatchedFolder) else None
     return TableSource(
@@ -79,7 +72,7 @@ def table_source(
         separator=data.separator if isinstance(data, Table | Conll | WatchedFolder) else None,
         split=data.split,
         sample={str(split): rows for split, rows in data.sample.items()},
-        rules=with_marks(source_rules(data), marked),
+        rules=rules,
         cleaning=Cleaning(
             normalise=data.clean.normalise,
             control=data.clean.control,
@@ -137,50 +130,6 @@ def box_options(name: str, data: Boxes, *, beside: Path) -> dict[str, object]:
     return {"layout": data.layout, "images": None, "classes": None, **found}
 
 
-def source_rules(data: Rows) -> Rules | None:
-    """The declared checks, or None where there are none."""
-    if not data.checks and not data.order:
-        return None
-    kinds = column_kinds(data)
-    return Rules(
-        columns={column: column_rule(checks, kind=kinds[column]) for column, checks in data.checks.items()},
-        order=data.order,
-    )
-
-
-def with_marks(rules: Rules | None, columns: Sequence[str]) -> Rules | None:
-    """The rules, and that two stretches are marked in these columns."""
-    if not columns:
-        return rules
-    from modalities.preparation.marked_text import TAG_PAIRS
-
-    known = rules or Rules()
-    marked = {name: replace(known.columns.get(name, ColumnRule()), tags=TAG_PAIRS) for name in columns}
-    return replace(known, columns={**known.columns, **marked})
-
-
-def column_rule(checks: Checks, *, kind: str) -> ColumnRule:
-    """One column's checks, with values as ingestion keeps them."""
-    return ColumnRule(
-        minimum=bound(checks.minimum),
-        maximum=bound(checks.maximum),
-        pattern=checks.pattern,
-        allowed=None if checks.allowed is None else tuple(kept_value(value, kind=kind) for value in checks.allowed),
-        unique=checks.unique,
-        references=checks.references,
-    )
-
-
-def bound(value: float | datetime | None) -> float | None:
-    """An end of a range; a time in microseconds since 1970."""
-    return as_time(value) if isinstance(value, datetime) else value
-
-
-def kept_value(value: str | float, *, kind: str) -> str | float:
-    """A value as a column of this kind holds it; YAML reads an unquoted 1 or true as something else than text."""
-    return float(value) if kind == "number" else as_category(value) or ""
-
-
 def with_environment(place: str, text: str) -> str:
     """A text in which each `${NAME}` is replaced. Raises RequestError for a variable that is not set."""
     for variable in re.findall(r"\$\{(\w+)\}", text):
@@ -223,18 +172,6 @@ def needed(scenario: DataScenario, table: str) -> list[str]:
 def is_pair(modality: Modality) -> bool:
     """Whether a modality reads two texts that belong together."""
     return isinstance(modality, Text) and modality.form == "pair"
-
-
-def marked_columns(scenario: DataScenario, table: str) -> list[str]:
-    """The columns of a table whose texts must have two stretches marked by tags in them."""
-    if not isinstance(scenario, Scenario):
-        return []
-    return [
-        column
-        for name in read_tables(scenario).get(table, ())
-        if isinstance(modality := scenario.modalities[name], Text) and modality.form == "marked" and not modality.ranges
-        for column in modality_columns(modality, name, scenario.data[table])
-    ]
 
 
 def rare_labels(scenario: DataScenario) -> dict[str, list[str]]:
