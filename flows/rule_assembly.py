@@ -4,26 +4,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from flows.scenario_checks import modality_columns, read_tables
+from flows.scenario_checks import modality_columns, read_tables, table_of, task_inputs
 from flows.source_checks import column_kinds
 from flows.spec import Checks, DataScenario, Rows, Scenario, Text
+from ingestion.lengths import SameLength
 from ingestion.rules import ColumnRule, Rules
 from ingestion.values import as_category, as_time
 
 
 def table_rules(scenario: DataScenario, table: str) -> Rules | None:
     """What a table declares of its values, and what its tasks need of them; None where that is nothing."""
-    return with_marks(source_rules(scenario.data[table]), marked_columns(scenario, table))
+    declared = source_rules(scenario.data[table])
+    return with_tags(with_marks(declared, marked_columns(scenario, table)), tagged_columns(scenario, table))
 
 
 def source_rules(data: Rows) -> Rules | None:
     """The declared checks, or None where there are none."""
-    if not data.checks and not data.order:
+    if not (data.checks or data.order or data.same_length):
         return None
     kinds = column_kinds(data)
     return Rules(
         columns={column: column_rule(checks, kind=kinds[column]) for column, checks in data.checks.items()},
         order=data.order,
+        lengths=(SameLength(columns=data.same_length),) if data.same_length else (),
     )
 
 
@@ -36,6 +39,16 @@ def with_marks(rules: Rules | None, columns: Sequence[str]) -> Rules | None:
     known = rules or Rules()
     marked = {name: replace(known.columns.get(name, ColumnRule()), tags=TAG_PAIRS) for name in columns}
     return replace(known, columns={**known.columns, **marked})
+
+
+def with_tags(rules: Rules | None, pairs: Sequence[tuple[str, str]]) -> Rules | None:
+    """The rules, and that each word has a tag, in pairs of columns; a text is split as in training and serving."""
+    if not pairs:
+        return rules
+    from modalities.preparation.word_split import WORD
+
+    known = rules or Rules()
+    return replace(known, lengths=(*known.lengths, *(SameLength(columns=pair, word=WORD) for pair in pairs)))
 
 
 def column_rule(checks: Checks, *, kind: str) -> ColumnRule:
@@ -70,3 +83,17 @@ def marked_columns(scenario: DataScenario, table: str) -> list[str]:
         if isinstance(modality := scenario.modalities[name], Text) and modality.form == "marked" and not modality.ranges
         for column in modality_columns(modality, name, scenario.data[table])
     ]
+
+
+def tagged_columns(scenario: DataScenario, table: str) -> list[tuple[str, str]]:
+    """Pairs of columns of a table: one of words, one with a tag for each."""
+    if not isinstance(scenario, Scenario):
+        return []
+    pairs = [
+        (column, task.target)
+        for name, task in scenario.tasks.items()
+        if task.kind == "token_classification" and table_of(scenario, name) == table
+        for given in task_inputs(scenario, name)
+        for column in modality_columns(scenario.modalities[given], given, scenario.data[table])
+    ]
+    return list(dict.fromkeys(pairs))

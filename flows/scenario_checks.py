@@ -1,11 +1,11 @@
 """What must hold between the sections of a scenario: every name that is used is there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from zoneinfo import available_timezones
 
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
-from flows.source_checks import source_problems, unknown
+from flows.source_checks import column_kinds, source_problems, unknown
 from flows.spec import (
     Category,
     Characters,
@@ -35,6 +35,7 @@ TARGET_KINDS = {
 }
 # The column of words where a source names no other.
 WORDS = "tokens"
+WORD_KINDS = {"tokens", "text", "category"}
 # The form of the one text that these tasks read, and how many columns a text of that form has.
 FORMS_READ = {"relation": "marked", "span": "pair"}
 COLUMNS_OF_FORM = {"marked": (1, "one text with two marked stretches"), "pair": (2, "a question and its context")}
@@ -273,6 +274,21 @@ def word_problems(scenario: Scenario, task: str, read: tuple[str, ...]) -> Itera
             yield f"tasks.{task}.inputs: {name!r} is of kind {modality.kind}; entities are found by a text encoder."
         elif modality.form != "words":
             yield f"modalities.{name}.form: {modality.form!r} gives no words to tag. Write `form: words`."
+        else:
+            yield from word_column_problems(name, modality, table_of(scenario, task), scenario.data)
+
+
+def word_column_problems(name: str, modality: Text, table: str, data: Mapping[str, Rows]) -> Iterator[str]:
+    """Words to tag that do not stand in one column, or in one that holds no words."""
+    columns = modality_columns(modality, name, data[table])
+    if len(columns) > 1:
+        yield f"modalities.{name}.columns: words to tag stand in one column, here are {list(columns)} of data.{table}."
+        return
+    kinds = column_kinds(data[table])
+    for column in columns:
+        if kinds.get(column, "text") not in WORD_KINDS:
+            told = f"{column!r} is declared as {kinds[column]}"
+            yield f"modalities.{name}.columns: {told}; words to tag are tokens or text."
 
 
 def form_problems(scenario: Scenario) -> Iterator[str]:

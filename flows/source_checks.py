@@ -33,6 +33,7 @@ def source_problems(name: str, sources: Sources) -> Iterator[str]:
         else:
             yield from check_problems(f"{place}.checks.{column}", kinds[column], checks, sources)
     yield from order_problems(place, rows.order, kinds)
+    yield from length_problems(place, rows.same_length, kinds)
     yield from split_problems(place, rows)
     yield from kind_problems(place, rows)
 
@@ -116,6 +117,18 @@ def order_problems(place: str, order: tuple[str, ...], kinds: Mapping[str, str])
     if set(found.values()) - RANGED or len(set(found.values())) > 1:
         told = ", ".join(f"{column} is {kind}" for column, kind in found.items())
         yield f"{place}.order: {told}; all must be time, or all number."
+
+
+def length_problems(place: str, columns: tuple[str, ...], kinds: Mapping[str, str]) -> Iterator[str]:
+    """Columns that have no length, or one column that has nothing to be compared with."""
+    if len(columns) == 1:
+        yield f"{place}.same_length: {columns[0]!r} alone is of one length; name two columns or more."
+    for column in columns:
+        if column not in kinds:
+            yield unknown(f"{place}.same_length", column, kinds)
+        elif kinds[column] not in {*LISTS, "boxes"}:
+            told = f"{column!r} is declared as {kinds[column]}"
+            yield f"{place}.same_length: {told}; a length needs labels, tokens or boxes."
 
 
 def split_problems(place: str, rows: Rows) -> Iterator[str]:

@@ -69,6 +69,7 @@ class Rows(Section):
     sample: dict[Split, Positive] = {}
     checks: dict[str, Checks] = {}
     order: tuple[str, ...] = ()
+    same_length: tuple[str, ...] = ()
     clean: Clean = Clean()
     group: str | None = None
     time_split: str | None = None

@@ -17,6 +17,7 @@ Reason = Literal[
     "not_allowed",
     "bad_pattern",
     "wrong_order",
+    "uneven_lengths",
     "not_unique",
     "unknown_reference",
     "unknown_split",

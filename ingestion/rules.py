@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.lengths import SameLength
 from ingestion.refusals import Reason, Refusal, shown
 from polyloom.errors import RequestError
 
@@ -41,21 +42,29 @@ class ColumnRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The rules of one table. The columns of `order` may not decrease from one to the next within a row."""
+    """The rules of one table. The columns of `order` may not decrease from one to the next within a row.
+
+    `lengths` are groups of columns that have equally many elements in each row.
+    """
 
     columns: Mapping[str, ColumnRule] = field(default_factory=dict)
     order: tuple[str, ...] = ()
+    lengths: tuple[SameLength, ...] = ()
 
     def check(self, table: pa.Table) -> dict[int, Refusal]:
         """The first refusal of each row that breaks a rule, by position; columns come in order of declaration."""
         refused: dict[int, Refusal] = {}
-        for name, rule in self.columns.items():
-            for position, refusal in _broken(name, rule, _whole(table.column(name))):
-                refused.setdefault(position, refusal)
-        for earlier, later in zip(self.order, self.order[1:], strict=False):
-            for position, refusal in _disordered(earlier, later, table):
-                refused.setdefault(position, refusal)
+        for position, refusal in self._broken(table):
+            refused.setdefault(position, refusal)
         return refused
+
+    def _broken(self, table: pa.Table) -> Iterator[tuple[int, Refusal]]:
+        for name, rule in self.columns.items():
+            yield from _broken(name, rule, _whole(table.column(name)))
+        for earlier, later in zip(self.order, self.order[1:], strict=False):
+            yield from _disordered(earlier, later, table)
+        for alike in self.lengths:
+            yield from alike.check({name: _whole(table.column(name)) for name in alike.columns})
 
 
 def pattern_mistake(pattern: str) -> str:

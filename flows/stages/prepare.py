@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 
 from flows.assembly import build_preparation
-from flows.scenario_checks import table_of, task_inputs
+from flows.scenario_checks import table_of
 from flows.stages.job import Job
-from heads.entities import tag_list
-from modalities.preparation.words import WordPreparation, words_of
+from modalities.preparation.words import WordPreparation
 from polyloom.durable import publish_folder
 from polyloom.errors import DataError
 from polyloom.progress import Progress
@@ -32,8 +31,6 @@ def prepare(job: Job, *, progress: Progress) -> dict[str, Any]:
             folder.mkdir()
             build_preparation(job.scenario, name, training=training).save(folder)
             bar.advance()
-    for task in job.scenario.tasks:
-        refuse_uneven_rows(job, task)
     unlabelled = {name: unlabelled_words(job, name, progress=progress) for name in word_modalities(job)}
     return job.finish("prepare", {"rows": counts, "unlabelled_words": unlabelled})
 
@@ -47,24 +44,6 @@ def refuse_empty_splits(job: Job, task: str) -> None:
             f"data.{table_of(job.scenario, task)}: no rows in the split(s) {', '.join(empty)} ({counts}). "
             "Give more rows, or larger shares under `splits`."
         )
-
-
-def refuse_uneven_rows(job: Job, task: str) -> None:
-    """Raises DataError for a row whose words and tags are not of one number."""
-    if job.scenario.tasks[task].kind != "token_classification":
-        return
-    preparation = job.preparations[task_inputs(job.scenario, task)[0]]
-    for row, tags in zip(job.task_rows, map(tag_list, job.targets(task)), strict=True):
-        value = preparation.value(row)
-        if value is None or not tags:
-            continue
-        words = len(words_of(value))
-        if words != len(tags):
-            raise DataError(
-                f"tasks.{task}: the row {row['_key']!r} ({row['_source']}, row {row['_row']}) has {words} words and "
-                f"{len(tags)} tags; each word needs one. Mend the row, or give lists of words where a text is split "
-                "otherwise."
-            )
 
 
 def word_modalities(job: Job) -> list[str]:

@@ -19,17 +19,16 @@ UNSPACED = r"\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf
 LETTER = rf"[^\W{UNSPACED}]"
 APOSTROPHES = "'\u2019"
 ENDINGS = rf"[{APOSTROPHES}](?:s|re|ve|ll|d|m)\b"
-WORDS = re.compile(
-    rf"""
+# A text, for it is also handed to where words are only counted.
+WORD = rf"""(?xi)
     [{UNSPACED}]                                             # each character a word
     | {ENDINGS}                                              # the end of `Reuters's`, `they'll`
     | (?:[^\W\d_{UNSPACED}]\.){{2,}}                         # U.N.
     | {LETTER}+?(?={ENDINGS})                                # the start of `Reuters's`
     | {LETTER}+(?:(?:[-&.@{APOSTROPHES}]|(?<=\d)[,:/](?=\d)){LETTER}+)*   # mid-week, AT&T, O'Brien, 1996-08-22, 5,999
     | \S                                                     # any other mark by itself
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+    """
+WORDS = re.compile(WORD)
 
 
 def split_words(text: str) -> list[Word]:

@@ -83,18 +83,6 @@ def test_words_beyond_the_encoders_reach_are_said(ran):
     assert "stay unlabelled: they lie beyond max_tokens (6)" in ended.err
 
 
-def test_a_row_with_a_tag_too_few_stops_the_run_by_its_name(ran):
-    run, folder, _ = ran
-    uneven = folder / "uneven.jsonl"
-    lines = (folder / "sentences.jsonl").read_text(encoding="utf-8").splitlines()
-    row = json.loads(lines[3])
-    lines[3] = json.dumps({**row, "tags": row["tags"][:-1]})
-    uneven.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    ended = run("run", folder / "sentences.yaml", "--set", "data.sentences.path=uneven.jsonl", "--set", "name=uneven")
-    assert ended.code == 1
-    assert "tasks.lost: the row 's3' (uneven.jsonl, row 4) has 5 words and 4 tags" in ended.err
-
-
 @pytest.mark.parametrize(
     ("override", "message"),
     [

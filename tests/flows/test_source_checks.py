@@ -11,6 +11,7 @@ from flows.scenario_file import LoadedData, LoadedScenario, load_data_scenario, 
 from flows.spec import DataScenario, Scenario
 from flows.templates import write_scenario
 from ingestion.cleaning import Cleaning
+from ingestion.lengths import SameLength
 from ingestion.rules import ColumnRule, Rules
 from ingestion.values import as_time
 from polyloom.errors import RequestError, ScenarioError
@@ -20,7 +21,14 @@ ITEMS = {
     "path": "items.csv",
     "key": "id",
     "text": ["title"],
-    "columns": {"price": "number", "colour": "category", "tags": "labels", "at": "time", "until": "time"},
+    "columns": {
+        "price": "number",
+        "colour": "category",
+        "tags": "labels",
+        "sizes": "tokens",
+        "at": "time",
+        "until": "time",
+    },
     "encoding": "auto",
     "checks": {
         "price": {"min": 0, "max": 10_000},
@@ -29,6 +37,7 @@ ITEMS = {
         "at": {"min": dt.date(2020, 1, 1), "max": "2030-01-01T00:00:00+02:00"},
     },
     "order": ["at", "until"],
+    "same_length": ["tags", "sizes"],
     "clean": {"normalise": None, "control": "refuse", "max_characters": 500},
     "group": "colour",
     "personal": {"mask": ["mail", "phone"]},
@@ -84,6 +93,10 @@ def test_a_data_section_that_holds_together_has_no_problems():
         ({"order": ["at"]}, "data.items.order: 'at' alone has no order; name two columns or more."),
         ({"order": ["at", "untill"]}, "data.items.order: 'untill' is not there. Did you mean 'until'?"),
         ({"order": ["at", "price"]}, "data.items.order: at is time, price is number; all must be time, or all number."),
+        ({"same_length": ["tags"]}, "data.items.same_length: 'tags' alone is of one length; name two columns or more."),
+        ({"same_length": ["tags", "taggs"]}, "data.items.same_length: 'taggs' is not there. Did you mean 'tags'?"),
+        ({"same_length": ["tags", "title"]},
+         "data.items.same_length: 'title' is declared as text; a length needs labels, tokens or boxes."),
         ({"order": ["colour", "id"]}, "data.items.order: colour is category, id is category; all must be time, or"),
         ({"time_split": "at"}, ("data.items.group: group and time_split exclude each other; each says which rows are "
                                 "for training.")),
@@ -216,6 +229,7 @@ def test_a_table_reaches_ingestion_with_its_rules(tmp_path):
             "at": ColumnRule(minimum=as_time("2020-01-01"), maximum=as_time("2029-12-31T22:00:00Z")),
         },
         order=("at", "until"),
+        lengths=(SameLength(columns=("tags", "sizes")),),
     )
     assert items.cleaning == Cleaning(normalise=None, control="refuse", max_characters=500)
     assert (items.encoding, items.group, items.time_split, items.mask) == ("auto", "colour", None, ("mail", "phone"))

@@ -45,6 +45,7 @@ def good_row(number: int, **broken: object) -> dict[str, object]:
         "item": "a",
         "part": "train",
         "tags": "x|y",
+        "sizes": "s|m",
     }
     return {**row, **broken}
 

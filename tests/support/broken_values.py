@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ingestion.cleaning import Cleaning
+from ingestion.lengths import SameLength
 from ingestion.refusals import Reason
 from ingestion.rules import ColumnRule, Rules
 from tests.support.broken_tables import TABLES
@@ -40,6 +41,9 @@ VALUES: Mapping[str, BrokenValue] = {
     "value is not allowed": BrokenValue({"colour": "mauve"}, "not_allowed", "'mauve' is not allowed; allowed: red"),
     "value does not fit its pattern": BrokenValue({"sku": "abc"}, "bad_pattern", "'abc' does not match the pattern"),
     "columns in the wrong order": BrokenValue({"opened": 3.0}, "wrong_order", "'closed': 2 is below 'opened'"),
+    "lists of different lengths": BrokenValue(
+        {"sizes": "s"}, "uneven_lengths", "'tags' has 2 values but 'sizes' has 1 value; there must be equally many."
+    ),
     "value stands twice": BrokenValue({"code": "code 3"}, "not_unique", "'code': 'code 3' stands in"),
     "no such row in the other table": BrokenValue({"item": "z"}, "unknown_reference", "'z' is no key of the kept rows"),
     "unknown split": BrokenValue({"part": "holdout"}, "unknown_split", "'holdout'"),
@@ -58,6 +62,7 @@ DECLARED = {
         "code": "category",
         "item": "category",
         "tags": "labels",
+        "sizes": "labels",
     },
     "split": "part",
     "cleaning": Cleaning(control="refuse", max_characters=200),
@@ -70,5 +75,6 @@ DECLARED = {
             "item": ColumnRule(references="items"),
         },
         order=("opened", "closed"),
+        lengths=(SameLength(columns=("tags", "sizes")),),
     ),
 }
