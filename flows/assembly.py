@@ -6,29 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.modality_spec import Category, Characters, Image, Modality, Number, Text
 from flows.rule_assembly import table_rules
 from flows.scenario_checks import columns_over_tables, modality_columns, table_of, task_inputs
-from flows.spec import (
-    Boxes,
-    Category,
-    Characters,
-    Conll,
-    Data,
-    DataScenario,
-    Idx,
-    Image,
-    Modality,
-    Number,
-    Records,
-    Scenario,
-    Semeval,
-    Split,
-    Sql,
-    Squad,
-    Table,
-    Text,
-    WatchedFolder,
-)
+from flows.source_spec import Boxes, Conll, Data, Idx, Records, Semeval, Split, Sql, Squad, Table, WatchedFolder
+from flows.spec import DataScenario, Scenario
 from flows.task_assembly import modalities_read_whole
 from ingestion.cleaning import Cleaning
 from ingestion.rules import Rules

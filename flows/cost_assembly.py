@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flows.spec import Classification
+from flows.task_spec import Classification
 from heads.cost_decoding import COST, DISTANCE, CostDecoder, as_rows
 from heads.costs import LabelTree, cost_matrix
 from heads.decoding import ClassificationDecoder

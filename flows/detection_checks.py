@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from flows.modality_spec import Image
 from flows.scenario_checks import task_inputs
-from flows.spec import Detection, Image, Scenario
+from flows.spec import Scenario
+from flows.task_spec import Detection
 
 
 def detection_problems(scenario: Scenario) -> Iterator[str]:

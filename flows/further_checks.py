@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 from flows.detection_checks import detection_problems
+from flows.modality_spec import Image, Pretrain, Text
 from flows.scenario_checks import modality_columns, table_of, task_inputs
 from flows.source_checks import unknown
-from flows.spec import Alignment, Classification, Image, Pretrain, Rows, Scenario, Text
+from flows.source_spec import Rows
+from flows.spec import Scenario
+from flows.task_spec import Alignment, Classification
 
 OF_TEXT, OF_PICTURES = {"mask", "unit"}, {"mask", "patch", "noise"}
 

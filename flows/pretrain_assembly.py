@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flows.spec import Image, Scenario
+from flows.modality_spec import Image
+from flows.spec import Scenario
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.protocol import Preparation
 from modalities.preparation.text import TextPreparation

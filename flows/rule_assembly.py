@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from flows.modality_spec import Text
 from flows.scenario_checks import modality_columns, read_tables, table_of, task_inputs
 from flows.source_checks import column_kinds
-from flows.spec import Checks, DataScenario, Rows, Scenario, Text
+from flows.source_spec import Checks, Rows
+from flows.spec import DataScenario, Scenario
 from ingestion.lengths import SameLength
 from ingestion.rules import ColumnRule, Rules
 from ingestion.values import as_category, as_time

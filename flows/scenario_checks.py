@@ -5,21 +5,12 @@ from zoneinfo import available_timezones
 
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
+from flows.modality_spec import Category, Characters, Image, Number, Text
 from flows.source_checks import column_kinds, source_problems, unknown
-from flows.spec import (
-    Category,
-    Characters,
-    DataScenario,
-    FusedTask,
-    Fusion,
-    Image,
-    Number,
-    Rows,
-    Scenario,
-    Span,
-    Text,
-)
+from flows.source_spec import Rows
+from flows.spec import DataScenario, Scenario
 from flows.strategy_checks import strategy_problems
+from flows.task_spec import FusedTask, Fusion, Span
 from heads.decoders import metrics_of
 from polyloom.errors import suggestion
 

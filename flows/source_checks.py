@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from flows.spec import Checks, Conll, Data, Files, Idx, Records, Rows, Semeval, Sql, Squad, Table, WatchedFolder
+from flows.source_spec import Checks, Conll, Data, Files, Idx, Records, Rows, Semeval, Sql, Squad, Table, WatchedFolder
 from polyloom.errors import suggestion
 
 Sources = Mapping[str, Data]

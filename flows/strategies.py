@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.modality_spec import Image, Text
 from flows.recipe import Rung
-from flows.spec import Image, Scenario, Text
+from flows.spec import Scenario
 from flows.task_assembly import modalities_read_whole
 from training.strategies.settings import LEARNING_RATES, Strategy, StrategySettings
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from flows.modality_spec import Image, Text
 from flows.recipe import Auto
-from flows.spec import Image, Scenario, Text
+from flows.spec import Scenario
 from training.strategies.settings import MERGEABLE
 
 

@@ -5,7 +5,7 @@ import io
 import re
 from pathlib import Path
 
-from flows.spec import NAME_PATTERN
+from flows.spec_section import NAME_PATTERN
 from polyloom.durable import replace_file
 from polyloom.errors import RequestError
 

@@ -1,8 +1,8 @@
 """The checks of `polyloom validate` that need more than the file: models, weights and data that must be there."""
 
 from flows.assembly import source_paths
+from flows.modality_spec import Image, Text
 from flows.scenario_file import LoadedScenario, refuse
-from flows.spec import Image, Text
 from flows.task_assembly import gives_maps
 from polyloom.errors import PolyloomError, RequestError, WeightsError
 

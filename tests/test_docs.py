@@ -10,19 +10,8 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from flows.recipe import Recipe, Rung
-from flows.spec import (
-    Boxes,
-    Conll,
-    DataScenario,
-    EventLog,
-    Idx,
-    Pictures,
-    SavedDataset,
-    Scenario,
-    Sql,
-    Table,
-    WatchedFolder,
-)
+from flows.source_spec import Boxes, Conll, EventLog, Idx, Pictures, SavedDataset, Sql, Table, WatchedFolder
+from flows.spec import DataScenario, Scenario
 from training.strategies.settings import STRATEGIES
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from flows.assembly import build_encoder, has_encoder
-from flows.spec import Image, Text
+from flows.modality_spec import Image, Text
 from flows.stages.fitted import added_weights, encoder_files, encoder_strategy, load_encoder
 from flows.stages.job import Job, ModalityValues
 from flows.stages.pretrained import pretrained_weights, starting_encoder

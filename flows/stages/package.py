@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from flows.assembly import has_encoder
 from flows.ladder_report import ladder_end, ladder_rows
-from flows.spec import Image, Scenario, Text
+from flows.modality_spec import Image, Text
+from flows.spec import Scenario
 from flows.stages.encoders import AnyEncoder, embed_values, graph_folder, open_encoder
 from flows.stages.fitted import encoder_strategy
 from flows.stages.job import Job

@@ -15,8 +15,9 @@ from flows.assembly import (
 from flows.fusion_assembly import build_fusion
 from flows.scenario_checks import task_inputs
 from flows.scenario_file import load_scenario
-from flows.spec import Fusion, Scenario
+from flows.spec import Scenario
 from flows.strategies import fit_plans, is_live
+from flows.task_spec import Fusion
 from polyloom.errors import RequestError
 from tests.support.toys import write_toys
 

@@ -1,0 +1,92 @@
+"""The sections `modalities` and `pretrain`: what is read of a row, by which encoder."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from flows.spec_section import Positive, Section
+from training.strategies.settings import Strategy
+
+
+class Image(Section):
+    """A picture encoder: any timm model."""
+
+    kind: Literal["image"]
+    model: str
+    weights: str = "hub"
+    size: Annotated[int, Field(ge=16, le=1024)] | None = None
+    train: Strategy | None = None
+    augment: Literal["none", "flip", "crop_flip", "scene"] = "none"
+
+
+class Text(Section):
+    """A text encoder: any BERT-type model of transformers.
+
+    `form` is how it is read: `text`; `words`, each with its first token and up to `letters` of its letters; `pair`, a
+    question and its context, two columns in this order, long contexts in windows that share `overlap` tokens;
+    `marked`, a text with two stretches marked, by tags in it or by the four number columns that `ranges` names, for
+    which `markers` are put into the text.
+
+    With `weights: scratch`, `vocabulary` is a file of tokens for a model of `layers` and `width` that knows nothing.
+    """
+
+    kind: Literal["text"]
+    model: str
+    weights: str = "hub"
+    form: Literal["text", "words", "pair", "marked"] = "text"
+    letters: Annotated[int, Field(ge=0, le=64)] = 0
+    overlap: Annotated[int, Field(ge=0)] | None = None
+    markers: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] = ("$", "#")
+    ranges: Annotated[tuple[str, ...], Field(max_length=4)] = ()
+    max_tokens: Annotated[int, Field(ge=4, le=512)] = 128
+    pooling: Literal["mean", "cls"] = "mean"
+    columns: tuple[str, ...] = ()
+    train: Strategy | None = None
+    vocabulary: str | None = None
+    layers: Annotated[int, Field(ge=1, le=24)] = 4
+    width: Annotated[int, Field(ge=16, le=1024)] = 256
+
+
+class Characters(Section):
+    """Hashed character n-grams: needs no weights, knows every script; good beside a text encoder."""
+
+    kind: Literal["characters"]
+    dim: Annotated[int, Field(ge=64, le=65536)] = 1024
+    sizes: tuple[Positive, ...] = (1, 2, 3)
+    columns: tuple[str, ...] = ()
+
+
+class Number(Section):
+    """Numbers, standardised by the training rows' mean and deviation."""
+
+    kind: Literal["number"]
+    columns: tuple[str, ...] = ()
+
+
+class Category(Section):
+    """Categories, one-hot over the values seen in training."""
+
+    kind: Literal["category"]
+    columns: tuple[str, ...] = ()
+
+
+Modality = Annotated[Image | Text | Characters | Number | Category, Field(discriminator="kind")]
+
+
+class Pretrain(Section):
+    """What an encoder learns before the fit, from rows without labels.
+
+    A text encoder guesses hidden tokens, words or spans of words (`masked_language`); a picture encoder paints hidden
+    patches (`masked_picture`) or the picture under noise (`denoising`). `rows` are the tables whose training rows are
+    read, by default those of the tasks. `mask` is the share that is hidden: 0.15 of a text, 0.6 of a picture.
+    """
+
+    kind: Literal["masked_language", "masked_picture", "denoising"] | None = None
+    rows: tuple[str, ...] = ()
+    epochs: Positive = 5
+    batch_size: Positive = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    mask: Annotated[float, Field(gt=0, lt=1)] | None = None
+    unit: Literal["token", "word", "span"] | None = None
+    patch: Positive | None = None
+    noise: Annotated[float, Field(gt=0)] | None = None

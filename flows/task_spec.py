@@ -1,0 +1,129 @@
+"""The sections `tasks` and `fusion`: what is predicted, from what."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from flows.spec_section import Section
+
+Cost = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class Fusion(Section):
+    """How the modalities of a task become one embedding; `attention_heads` and `blocks` are of cross_attention."""
+
+    kind: Literal["concat", "gated", "cross_attention"] = "concat"
+    modality_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    hidden: Annotated[int, Field(ge=0, le=4096)] = 0
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    attention_heads: Literal[1, 2, 4, 8, 16] = 4
+    blocks: Annotated[int, Field(ge=1, le=12)] = 2
+
+
+class Task(Section):
+    """What every task says: what it predicts from what, on which table's rows, and its share of the loss.
+
+    A learned share follows the task's own uncertainty. `rows` is the table, where the tasks learn from several.
+    """
+
+    target: str
+    inputs: tuple[str, ...] = ()
+    rows: str | None = None
+    loss_weight: Annotated[float, Field(gt=0)] | Literal["learned"] = 1.0
+
+
+class FusedTask(Task):
+    """A task over all its modalities together; `fusion` is its own, where it is not the scenario's."""
+
+    fusion: Fusion | None = None
+
+
+class Classification(FusedTask):
+    """Binary or multiclass for a `category` column, multilabel for a `labels` column.
+
+    `costs` says what a mistake costs, by true and then by answered label (others cost `other_cost`), or as a matrix
+    over the sorted labels. `hierarchy` gives each label its parents, from the most general one on.
+    """
+
+    kind: Literal["classification"]
+    class_weights: Literal["none", "balanced"] = "none"
+    costs: dict[str, dict[str, Cost]] | tuple[tuple[Cost, ...], ...] = {}
+    other_cost: Cost = 1.0
+    cost_weight: Annotated[float, Field(ge=0)] = 1.0
+    hierarchy: dict[str, str | tuple[str, ...]] = {}
+    hierarchy_loss: Literal["hxe", "soft_labels", "none"] = "hxe"
+    hierarchy_strength: Annotated[float, Field(ge=0)] | None = None
+    answering: Literal["probable", "cheapest"] | None = None
+
+
+class Regression(FusedTask):
+    """A number from a `number` column, with an interval that holds it in nine of ten cases."""
+
+    kind: Literal["regression"]
+    loss: Literal["squared", "absolute", "huber"] = "squared"
+
+
+class TokenClassification(Task):
+    """Entities among words, from a `tokens` column with a tag a word; `scheme` is how they are learned.
+
+    `hidden` is the size of each direction of a reader over the words, 0 for none.
+    """
+
+    kind: Literal["token_classification"]
+    scheme: Literal["BIO", "BIOES"] = "BIO"
+    hidden: Annotated[int, Field(ge=0, le=4096)] = 0
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+
+class Alignment(Task):
+    """Two modalities in one space, so that words find pictures; the pairs are its rows, so there is no target.
+
+    `inputs` are the two, what asks first before what is found. A row may hold a list of texts for one picture.
+    """
+
+    kind: Literal["alignment"]
+    target: Literal[""] = ""
+    dim: Annotated[int, Field(ge=8, le=4096)] = 256
+    hidden: Annotated[int, Field(ge=0, le=8192)] = 0
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    temperature: Annotated[float, Field(ge=0.01, le=1.0)] = 0.07
+
+
+class Relation(Task):
+    """Which relation two marked stretches of a text have, from a `category` column; reads a text of form `marked`."""
+
+    kind: Literal["relation"]
+    class_weights: Literal["none", "balanced"] = "none"
+    hidden: Annotated[int, Field(ge=1, le=4096)] = 384
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+
+class Span(Task):
+    """Where a context answers a question, from a `labels` column of accepted answers; reads a text of form `pair`.
+
+    An empty list means that the context has no answer. `start` is a number column: the first answer's first character
+    in the context. Without it the first place where the answer stands is taken.
+    """
+
+    kind: Literal["span"]
+    start: str | None = None
+    max_answer_tokens: Annotated[int, Field(ge=1, le=512)] = 30
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+
+class Detection(Task):
+    """Objects and where they are, from a `boxes` column: a detector on the feature maps of one picture encoder.
+
+    `shapes` is the number of anchor shapes for each feature map, fitted to the boxes, `width` its channels.
+    """
+
+    kind: Literal["detection"]
+    architecture: Literal["ssd"] = "ssd"
+    shapes: Annotated[int, Field(ge=1, le=12)] = 6
+    width: Annotated[int, Field(ge=16, le=512, multiple_of=8)] = 96
+
+
+AnyTask = Annotated[
+    Classification | Regression | TokenClassification | Relation | Span | Alignment | Detection,
+    Field(discriminator="kind"),
+]
