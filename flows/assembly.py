@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.modality_spec import Category, Characters, Image, Modality, Number, Text
 from flows.rule_assembly import table_rules
-from flows.scenario_checks import columns_over_tables, modality_columns, table_of, task_inputs
+from flows.scenario_columns import columns_over_tables, modality_columns, table_of, task_inputs
 from flows.source_spec import Boxes, Conll, Data, Idx, Records, Semeval, Split, Sql, Squad, Table, WatchedFolder
 from flows.spec import DataScenario, Scenario
 from flows.task_assembly import modalities_read_whole

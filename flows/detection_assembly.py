@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flows.modality_spec import Image
-from flows.scenario_checks import table_of, task_inputs
+from flows.scenario_columns import table_of, task_inputs
 from flows.spec import Scenario
 from flows.task_spec import Detection
 from heads.box_decoding import DetectionDecoder, edges

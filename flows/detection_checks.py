@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from flows.modality_spec import Image
-from flows.scenario_checks import task_inputs
+from flows.scenario_columns import task_inputs
 from flows.spec import Scenario
 from flows.task_spec import Detection
 

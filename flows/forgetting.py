@@ -16,7 +16,7 @@ from flows.assembly import table_sources
 from flows.ingested import scenario_folder
 from flows.modality_spec import Characters, Text
 from flows.released_rows import released_pictures, releases_with
-from flows.scenario_checks import modality_columns
+from flows.scenario_columns import modality_columns
 from flows.scenario_file import LoadedData, load_data_scenario
 from flows.spec import Scenario
 from ingestion.barred import reference_columns

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flows.detection_checks import detection_problems
 from flows.modality_spec import Image, Pretrain, Text
-from flows.scenario_checks import modality_columns, table_of, task_inputs
+from flows.scenario_columns import modality_columns, table_of, task_inputs
 from flows.source_checks import unknown
 from flows.source_spec import Rows
 from flows.spec import Scenario

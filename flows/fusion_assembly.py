@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flows.scenario_checks import fusion_of
 from flows.spec import Scenario
+from flows.task_spec import FusedTask, Fusion
 
 if TYPE_CHECKING:
     from modalities.cross_attention import CrossAttentionFusion
@@ -41,3 +41,9 @@ def build_fusion(
         dropout=settings.dropout,
         scales=scales,
     )
+
+
+def fusion_of(scenario: Scenario, task: str) -> Fusion:
+    """How a task's modalities become one embedding: as it says itself, else as the scenario does."""
+    settings = scenario.tasks[task]
+    return (settings.fusion if isinstance(settings, FusedTask) else None) or scenario.fusion

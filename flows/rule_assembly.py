@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from flows.modality_spec import Text
-from flows.scenario_checks import modality_columns, read_tables, table_of, task_inputs
+from flows.scenario_columns import modality_columns, read_tables, table_of, task_inputs
 from flows.source_checks import column_kinds
 from flows.source_spec import Checks, Rows
 from flows.spec import DataScenario, Scenario

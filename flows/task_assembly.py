@@ -9,7 +9,7 @@ from flows.cost_assembly import cost_decoder, cost_losses, knows_costs
 from flows.detection_assembly import boxes_in_shares, detection_decoder, detection_task
 from flows.fusion_assembly import build_fusion
 from flows.modality_spec import Image, Text
-from flows.scenario_checks import modality_columns, span_columns, table_of, task_inputs
+from flows.scenario_columns import modality_columns, span_columns, table_of, task_inputs
 from flows.spec import Scenario
 from flows.task_spec import Alignment, Classification, Detection, Regression, Relation, Span, TokenClassification
 from heads.alignment_decoding import AlignmentDecoder

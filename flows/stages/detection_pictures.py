@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flows.box_pictures import found_boxes, precision_recall
-from flows.scenario_checks import task_inputs
+from flows.scenario_columns import task_inputs
 from flows.stages.job import Job
 from heads.box_decoding import DetectionDecoder, true_boxes
 from heads.decoder import Outputs, Truth, rows_of

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flows.assembly import has_encoder
-from flows.scenario_checks import task_inputs
+from flows.scenario_columns import task_inputs
 from flows.stages.encoders import AnyEncoder, example, graph_folder, open_encoder
 from flows.stages.job import Job
 from flows.task_assembly import READS, build_task

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from flows.scenario_checks import paired_lists, table_of, task_tables
+from flows.scenario_columns import paired_lists, table_of, task_tables
 from flows.scenario_file import load_scenario
 from flows.spec import Scenario
 from flows.task_assembly import target_values

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.modality_spec import Image
-from flows.scenario_checks import table_of, task_inputs
+from flows.scenario_columns import table_of, task_inputs
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.fitted import load_encoder, load_tasks
 from flows.stages.job import Job

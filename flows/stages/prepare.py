@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from flows.assembly import build_preparation
-from flows.scenario_checks import table_of
+from flows.scenario_columns import table_of
 from flows.stages.job import Job
 from modalities.preparation.words import WordPreparation
 from polyloom.durable import publish_folder

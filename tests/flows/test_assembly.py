@@ -13,7 +13,7 @@ from flows.assembly import (
     targets,
 )
 from flows.fusion_assembly import build_fusion
-from flows.scenario_checks import task_inputs
+from flows.scenario_columns import task_inputs
 from flows.scenario_file import load_scenario
 from flows.spec import Scenario
 from flows.strategies import fit_plans, is_live

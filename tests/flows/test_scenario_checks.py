@@ -5,7 +5,8 @@ import re
 import pytest
 
 from flows.cron_expression import cron_mistake
-from flows.scenario_checks import modality_columns, problems, task_rows
+from flows.scenario_checks import problems
+from flows.scenario_columns import modality_columns, task_rows
 from flows.spec import Scenario
 
 TOYS = {
