@@ -11,7 +11,7 @@ from flows.rule_assembly import table_rules
 from flows.scenario_columns import columns_over_tables, modality_columns, table_of, task_inputs
 from flows.source_spec import Boxes, Conll, Data, Idx, Records, Semeval, Split, Sql, Squad, Table, WatchedFolder
 from flows.spec import DataScenario, Scenario
-from flows.task_assembly import modalities_read_whole
+from flows.task_reads import modalities_read_whole
 from ingestion.cleaning import Cleaning
 from ingestion.rules import Rules
 from ingestion.sources import UNSPLIT, TableSource, resolve_paths

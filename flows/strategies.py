@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flows.modality_spec import Image, Text
 from flows.recipe import Rung
 from flows.spec import Scenario
-from flows.task_assembly import modalities_read_whole
+from flows.task_reads import modalities_read_whole
 from training.strategies.settings import LEARNING_RATES, Strategy, StrategySettings
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from flows.assembly import source_paths
 from flows.modality_spec import Image, Text
 from flows.scenario_file import LoadedScenario, refuse
-from flows.task_assembly import gives_maps
+from flows.task_reads import gives_maps
 from polyloom.errors import PolyloomError, RequestError, WeightsError
 
 

@@ -15,7 +15,7 @@ from flows.stages.fitted import added_weights, encoder_files, encoder_strategy, 
 from flows.stages.job import Job, ModalityValues
 from flows.stages.pretrained import pretrained_weights, starting_encoder
 from flows.strategies import attach_strategy
-from flows.task_assembly import gives_maps
+from flows.task_reads import gives_maps
 from modalities.encoders.onnx import OnnxEncoder, VectorEncoder
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.weights import PACKAGED

@@ -6,7 +6,8 @@ from flows.assembly import has_encoder
 from flows.scenario_columns import task_inputs
 from flows.stages.encoders import AnyEncoder, example, graph_folder, open_encoder
 from flows.stages.job import Job
-from flows.task_assembly import READS, build_task
+from flows.task_assembly import build_task
+from flows.task_reads import READS
 from heads.decoders import load_decoder
 from modalities.preparation.protocol import Arrays
 from polyloom.durable import publish_folder, read_json

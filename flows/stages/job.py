@@ -11,7 +11,7 @@ import numpy as np
 from flows.scenario_columns import paired_lists, table_of, task_tables
 from flows.scenario_file import load_scenario
 from flows.spec import Scenario
-from flows.task_assembly import target_values
+from flows.target_assembly import target_values
 from ingestion.blobs import blob_path
 from ingestion.snapshots import Snapshot, open_snapshot
 from modalities.preparation.loading import load_preparation

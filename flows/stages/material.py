@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flows.decoder_assembly import build_decoder
 from flows.modality_spec import Image
 from flows.scenario_columns import table_of, task_inputs
 from flows.stages.encoders import embed_values, open_encoder
@@ -14,7 +15,7 @@ from flows.stages.fitted import load_encoder, load_tasks
 from flows.stages.job import Job
 from flows.stages.pretrained import starting_encoder
 from flows.strategies import FitPlan, attach_strategy, is_live, strategy_of
-from flows.task_assembly import build_decoder, build_task
+from flows.task_assembly import build_task
 from flows.task_spec import Detection
 from heads.decoder import rows_of
 from polyloom.progress import Progress

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.assembly import build_encoder
 from flows.stages.job import Job
-from flows.task_assembly import gives_maps
+from flows.task_reads import gives_maps
 from polyloom.durable import file_digest, json_digest
 from polyloom.home import home
 

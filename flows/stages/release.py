@@ -9,7 +9,7 @@ import numpy as np
 
 from flows.stages.encoders import embed_values
 from flows.stages.job import Job, modality_values
-from flows.task_assembly import target_values
+from flows.target_assembly import target_values
 from heads.decoder import Decoder
 from polyloom.errors import IntegrityError, RegistryError, RequestError
 from polyloom.home import home

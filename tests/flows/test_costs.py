@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from flows import server
+from flows.decoder_assembly import build_decoder
+from flows.head_assembly import build_head
 from flows.scenario_file import load_scenario
-from flows.task_assembly import build_decoder, build_head
 from heads.cost_decoding import CostDecoder
 from heads.cost_losses import ExpectedCost, HierarchicalCrossEntropy, SoftLabels
 from heads.decoders import load_decoder
