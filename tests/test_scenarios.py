@@ -17,6 +17,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 # The encoder of banking77, which is exported once for all.
 SAME_LENGTH = "modalities.text.max_tokens=128"
+TINY_PICTURES = "modalities.image={kind: image, model: mobilenetv2_035, weights: scratch, size: 64}"
 SMALL = {
     "shop": ["data.items.sample={train: 96, validation: 24, test: 24}", SAME_LENGTH],
     "support": ["data.questions.sample={train: 500, validation: 100, test: 100}", SAME_LENGTH],
@@ -24,6 +25,9 @@ SMALL = {
     "conll2003": ["data.sentences.sample={train: 300, validation: 60, test: 60}"],
     "semeval2010": ["data.sentences.sample={train: 120, validation: 30, test: 30}", "recipe.batch_size=16"],
     "xquad": ["data.questions.sample={train: 32, validation: 8, test: 8}", "modalities.pair.max_tokens=96"],
+    "phrasebank": ["data.sentences.sample={train: 200, validation: 60, test: 60}", "recipe.epochs=1", SAME_LENGTH],
+    "ikea": ["data.products.sample={train: 200, validation: 60, test: 60}", TINY_PICTURES, "recipe.epochs=4"],
+    "flickr8k": ["data.photos.sample={train: 200, validation: 60, test: 60}", TINY_PICTURES, "recipe.epochs=4"],
     "vehicles": [
         "data.photos.sample={train: 32, validation: 12, test: 12}",
         "modalities.image={kind: image, model: mobilenetv2_035, weights: scratch, size: 96, augment: scene}",
@@ -35,6 +39,9 @@ REAL = {
     "banking77": "banking77",
     "conll2003": "conll2003",
     "fashion_mnist": "fashion_mnist",
+    "flickr8k": "flickr8k_1000",
+    "ikea": "ikea_products",
+    "phrasebank": "financial_phrasebank",
     "semeval2010": "semeval2010_task8",
     "vehicles": "vehicles_openimages",
     "xquad": "xquad",

@@ -54,5 +54,12 @@ def place(precision: Precision = "auto", *, number: int | None = None) -> Placem
     if precision == "fp16":
         raise RequestError("recipe.precision: 'fp16' needs a GPU; a CPU takes 'auto', 'fp32' or 'bf16'.")
     if precision == "auto":
-        return Placement(torch.device("cpu"), "bf16" if torch.backends.cpu.get_cpu_capability() == "AMX" else "fp32")
+        return Placement(torch.device("cpu"), "bf16" if multiplies_bf16() else "fp32")
     return Placement(torch.device("cpu"), precision)
+
+
+def multiplies_bf16() -> bool:
+    """Whether this CPU has matrix units for bf16 (Intel AMX): there an encoder trains about 1.5 times as fast."""
+    # torch tells what a CPU can do since 2.11.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16", False))

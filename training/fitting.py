@@ -217,7 +217,8 @@ class Fitting:
         """The mean loss of some rows, which `random` may alter."""
         batch = make_batch(self.inputs, rows, device=self.placement.device, tasks=self._tasks_of(rows), random=random)
         with self.placement.autocast():
-            return self._loss(self.model(batch), batch)
+            outputs = self.model(batch)
+        return self._loss(outputs, batch)
 
     def _loss(self, outputs: Mapping[str, Mapping[str, Tensor]], batch: Batch) -> Tensor:
         losses = {}
@@ -298,8 +299,9 @@ class Fitting:
     def _scored(self, rows: np.ndarray, places: np.ndarray) -> Scored:
         given = rows[places]
         batch = make_batch(self.inputs, given, device=self.placement.device, tasks=self._tasks_of(given))
-        with torch.inference_mode(), self.placement.autocast():
-            outputs = self.model(batch)
+        with torch.inference_mode():
+            with self.placement.autocast():
+                outputs = self.model(batch)
             loss = float(self._loss(outputs, batch))
         named = {task: {name: on_cpu(tensor) for name, tensor in one.items()} for task, one in outputs.items()}
         return Scored(places, named, loss * len(places))

@@ -12,7 +12,8 @@ def device(*, torch_error: str | None, names: Collection[str], bf16: bool) -> Fi
     if torch_error:
         return Finding("device", ok=False, found=f"torch cannot be imported: {torch_error}", cure="reinstall torch")
     if not names:
-        return Finding("device", ok=True, found="CPU; recipes with 'precision: auto' use fp32")
+        precision = "bf16" if bf16 else "fp32"
+        return Finding("device", ok=True, found=f"CPU; recipes with 'precision: auto' train encoders in {precision}")
     return Finding("device", ok=True, found=f"{', '.join(names)}; bf16 {'works' if bf16 else 'is not there: fp16'}")
 
 

@@ -40,9 +40,12 @@ def look() -> Probe:
         import torch
     except (ImportError, OSError) as error:
         return Probe(str(error), None, [], bf16=False)
+    from training.device import multiplies_bf16
+
     cuda = torch.cuda.is_available()
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())] if cuda else []
-    return Probe(None, _torchvision_error(), devices, bf16=bool(cuda and torch.cuda.is_bf16_supported()))
+    bf16 = torch.cuda.is_bf16_supported() if cuda else multiplies_bf16()
+    return Probe(None, _torchvision_error(), devices, bf16=bf16)
 
 
 def _torchvision_error() -> str | None:

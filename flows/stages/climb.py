@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.stages.fitted import FITTED, encoder_strategy, save_fitted
-from flows.stages.material import CHECKPOINTS, Material
+from flows.stages.material import CHECKPOINTS, Material, told
 from flows.strategies import FitPlan, fit_plans, is_live
 from polyloom.durable import publish_folder, read_json, write_json
 from training.strategies.ladder import Attempt, Ladder, Rung
@@ -43,6 +43,7 @@ def climb(material: Material, *, on_epoch: Callable[["Epoch"], None]) -> dict[st
     chosen = max(histories[climbed.best], key=lambda epoch: (epoch["metric"], -epoch["validation_loss"]))
     live = [name for name in job.scenario.modalities if is_live(job.scenario, name, plans[climbed.best])]
     return {
+        **told(material.placement_of(plans[climbed.best])),
         "strategies": {name: encoder_strategy(best, name) for name in live},
         "trained_parameters": climbed.rungs[climbed.best].trained_parameters,
         "best_epoch": before + chosen["epoch"],

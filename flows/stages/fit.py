@@ -24,7 +24,7 @@ def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) ->
     if job.scenario.recipe.strategy == "auto":
         # Which rung comes next depends on the time: one process decides, so one process climbs.
         material = Material(job, progress=progress)
-        return job.finish("fit", {**material.placed(), "processes": 1, **climb(material, on_epoch=on_epoch)})
+        return job.finish("fit", {"processes": 1, **climb(material, on_epoch=on_epoch)})
     with fit_team(job, progress=progress) as (team, placement):
         material = Material(job, progress=progress, team=team, placement=placement)
         ready = ready_for_team(material, on_epoch=on_epoch)
@@ -33,7 +33,7 @@ def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) ->
     return job.finish(
         "fit",
         {
-            **material.placed(),
+            **ready.placed,
             "processes": team.size,
             "strategies": {name: tuning.strategy for name, tuning in ready.tunings.items()},
             "trained_parameters": ready.trained_parameters,

@@ -1,7 +1,7 @@
 """What the fits of a run are made of: inputs and targets, read once, and a model with its optimiser for each fit."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,11 @@ class Ready:
     tunings: dict[str, "Tuning"]
 
     @property
+    def placed(self) -> dict[str, str]:
+        """Where and how exactly it computes."""
+        return told(self.fitting.placement)
+
+    @property
     def trained_parameters(self) -> int:
         """How many numbers it trains, those of the heads included."""
         groups = self.fitting.optimizer.param_groups
@@ -68,9 +73,13 @@ class Material:
         task, _, metric = self.job.scenario.gate.metric.partition(".")
         return task, metric
 
-    def placed(self) -> dict[str, str]:
-        """Where and how exactly everything is computed."""
-        return {"device": str(self.placement.device), "precision": self.placement.precision}
+    def placement_of(self, plan: FitPlan) -> "Placement":
+        """Where and how exactly a fit computes; heads over finished vectors gain nothing from shorter numbers."""
+        scenario = self.job.scenario
+        live = any(is_live(scenario, name, plan) for name in scenario.modalities)
+        if live or scenario.recipe.precision != "auto":
+            return self.placement
+        return replace(self.placement, precision="fp32")
 
     def inputs(self, plan: FitPlan) -> dict[str, "ModalityInput"]:
         """Every modality as a fit reads it: finished vectors, or raw values where its encoder is live."""
@@ -114,7 +123,7 @@ class Material:
             validation_rows=self.job.split("validation"),
             watch=self.watch,
             folder=folder / CHECKPOINTS,
-            placement=self.placement,
+            placement=self.placement_of(plan),
             epochs=plan.epochs,
             patience=plan.patience,
             seed=recipe.seed,
@@ -224,3 +233,8 @@ def target(job: Job, task: str) -> "Target":
 def width(given: "ModalityInput", encoder: Any) -> int:
     """Length of a modality's embedding."""
     return int(encoder.dim) if given.vectors is None else int(np.shape(given.vectors)[1])
+
+
+def told(placement: "Placement") -> dict[str, str]:
+    """A placement as it is reported."""
+    return {"device": str(placement.device), "precision": placement.precision}
