@@ -75,7 +75,7 @@ def answered(job: Any) -> list[Any]:
 
     head = open_head(job, TASK)
     held_out, tested = (job.split(name, task=TASK) for name in ("validation", "test"))
-    outputs, _ = head_outputs(job, head, np.concatenate([held_out, tested]), progress=SILENT)
+    outputs = head_outputs(job, head, np.concatenate([held_out, tested]), progress=SILENT).outputs
     targets = job.targets(TASK)
     truth = head.decoder.encode([targets[row] for row in held_out])
     decoder = head.decoder.calibrate(rows_of(outputs, slice(0, len(held_out))), truth)
