@@ -5,9 +5,12 @@ the test rows and writes `WORK_FOLDER/result.json`: versions, seconds of import,
 
 AutoGluon keeps its defaults (batches of 8 accumulated to 128, learning rate 1e-4 with layer-wise decay, validation
 twice an epoch, the greedy soup of the three best checkpoints, augmentation of pictures) but for: the checkpoints, the
-number of epochs, 32-bit numbers (its default is 16 bits on a GPU), no GPU, no data loading processes (they would be a
-second thread), our validation rows as `tuning_data`, and for entities 128 tokens instead of 512, to which it pads every
-sentence.
+number of epochs, 32-bit numbers (which it takes on every CPU, whatever is asked for), no GPU, no data loading processes
+(they would be a second thread), our validation rows as `tuning_data`, and for entities 128 tokens instead of 512, to
+which it pads every sentence.
+
+**Entities.** AutoGluon scores them by a metric whose script it fetches from the hub. It is laid beside it as a file
+that calls the same library, seqeval.
 
 **The picture weights.** AutoGluon names a timm model and lets timm fetch its weights from the hub. Here they come
 from a local file by timm's own door for models of a hub: `hf-hub:local/...` with `HF_HUB_OFFLINE=1` and a hub cache
@@ -26,6 +29,35 @@ import sys
 import time
 from pathlib import Path
 
+SEQEVAL = '''"""The hub's metric `seqeval`, over the same installed library."""
+
+import datasets
+import evaluate
+from seqeval.metrics import accuracy_score, classification_report
+
+
+class Seqeval(evaluate.Metric):
+    def _info(self):
+        tags = datasets.Sequence(datasets.Value("string"))
+        features = datasets.Features({"predictions": tags, "references": tags})
+        return evaluate.MetricInfo(description="", citation="", features=features)
+
+    def _compute(self, predictions, references):
+        report = classification_report(y_true=references, y_pred=predictions, output_dict=True, zero_division=0)
+        overall = report.pop("micro avg")
+        kinds = {
+            name: {"precision": one["precision"], "recall": one["recall"], "f1": one["f1-score"]}
+            for name, one in report.items()
+            if not name.endswith(" avg")
+        }
+        return {
+            **kinds,
+            "overall_precision": overall["precision"],
+            "overall_recall": overall["recall"],
+            "overall_f1": overall["f1-score"],
+            "overall_accuracy": accuracy_score(y_true=references, y_pred=predictions),
+        }
+'''
 REPOSITORY = "local/picture-weights"
 REVISION = "0" * 40
 CALIBRATION_PICTURES = 256
@@ -43,6 +75,7 @@ def main(case_folder: Path, work: Path, settings: dict) -> None:
     from autogluon.multimodal import MultiModalPredictor
 
     torch.set_num_threads(settings["threads"])
+    share_seqeval(work)
     imported = time.monotonic()
     tables = {split: table(case, case_folder / f"{split}.jsonl") for split in ("train", "validation", "test")}
     if case["picture"]:
@@ -139,6 +172,13 @@ def plain(answer: object) -> object:
     if isinstance(answer, list):
         return [[int(part["start"]), int(part["end"]), part["entity_group"]] for part in answer]
     return str(answer)
+
+
+def share_seqeval(work: Path) -> None:
+    """Lay the metric that AutoGluon fetches from the hub into the folder where it looks first, the current one."""
+    (work / "seqeval").mkdir()
+    (work / "seqeval" / "seqeval.py").write_text(SEQEVAL)
+    os.chdir(work)
 
 
 def share_picture_weights(hub: Path, case: dict, train, settings: dict) -> None:  # noqa: ANN001

@@ -15,13 +15,12 @@ from heads.decoders import load_decoder
 from modalities.preparation.protocol import Arrays, Preparation
 from polyloom.durable import read_json
 
-BATCH = 64
-
 
 class Encoder(Protocol):
     """An encoder as evaluation and serving call it."""
 
     dim: int
+    batch_size: int
 
     def __call__(self, arrays: Arrays) -> np.ndarray:
         """The pooled embedding [batch, dim]."""
@@ -73,8 +72,8 @@ class OnnxHead:
             costs = lengths([values[place] for place in known])
             known = [known[place] for place in np.argsort(costs, kind="stable")]
         collected = Collected(len(values))
-        for start in range(0, len(known), BATCH):
-            places = known[start : start + BATCH]
+        for start in range(0, len(known), encoder.batch_size):
+            places = known[start : start + encoder.batch_size]
             arrays = preparation([values[place] for place in places])
             collected.add(np.array(places), self.run({**arrays, **encoder.named(arrays)}))
         return collected.outputs()

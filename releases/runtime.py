@@ -25,8 +25,6 @@ from polyloom.errors import RequestError
 from releases.bundle import verify
 from releases.search import Hit, Searcher
 
-BATCH = 64
-
 
 @dataclass(frozen=True)
 class Prediction:
@@ -148,8 +146,8 @@ class Runtime:
         encoder = self.encoders[modality]
         result = np.zeros((len(values), encoder.dim), dtype=np.float32)
         places = [place for place, value in enumerate(values) if value is not None]
-        for start in range(0, len(places), BATCH):
-            part = places[start : start + BATCH]
+        for start in range(0, len(places), encoder.batch_size):
+            part = places[start : start + encoder.batch_size]
             result[part] = encoder(self.preparations[modality]([values[place] for place in part]))
         return result
 

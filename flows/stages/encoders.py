@@ -33,6 +33,7 @@ class AnyEncoder(Protocol):
 
     digest: str
     dim: int
+    batch_size: int
 
     def __call__(self, arrays: Arrays) -> np.ndarray:
         """The pooled embedding [batch, dim]."""
@@ -190,6 +191,7 @@ def embed_values(
         encode=encoder,
         dim=encoder.dim,
         cache=EmbeddingCache(home() / "cache" / "embeddings" / encoder.digest),
+        batch_size=encoder.batch_size,
         lengths=getattr(preparation, "lengths", None),
         name=f"embed {name}",
         progress=progress,

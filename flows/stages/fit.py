@@ -20,30 +20,36 @@ def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) ->
     done = job.finished("fit")
     if done is not None:
         return done
+    from training.memory import release_memory
+
+    report = fitted(job, progress=progress, on_epoch=on_epoch)
+    release_memory()
+    return job.finish("fit", report)
+
+
+def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
+    """Fit, and say how it went."""
     deterministically()
     if job.scenario.recipe.strategy == "auto":
         # Which rung comes next depends on the time: one process decides, so one process climbs.
         material = Material(job, progress=progress)
-        return job.finish("fit", {"processes": 1, **climb(material, on_epoch=on_epoch)})
+        return {"processes": 1, **climb(material, on_epoch=on_epoch)}
     with fit_team(job, progress=progress) as (team, placement):
         material = Material(job, progress=progress, team=team, placement=placement)
         ready = ready_for_team(material, on_epoch=on_epoch)
         result = ready.fitting.run()
     save_fitted(job.folder, ready.fitting.model, material.targets, ready.tunings)
-    return job.finish(
-        "fit",
-        {
-            **ready.placed,
-            "processes": team.size,
-            "strategies": {name: tuning.strategy for name, tuning in ready.tunings.items()},
-            "trained_parameters": ready.trained_parameters,
-            "best_epoch": result.best_epoch + 1,
-            "best_metric": result.best_metric,
-            "stopped_early": result.stopped_early,
-            "resumed_at_step": result.resumed_at_step,
-            "history": [vars(epoch) for epoch in result.history],
-        },
-    )
+    return {
+        **ready.placed,
+        "processes": team.size,
+        "strategies": {name: tuning.strategy for name, tuning in ready.tunings.items()},
+        "trained_parameters": ready.trained_parameters,
+        "best_epoch": result.best_epoch + 1,
+        "best_metric": result.best_metric,
+        "stopped_early": result.stopped_early,
+        "resumed_at_step": result.resumed_at_step,
+        "history": [vars(epoch) for epoch in result.history],
+    }
 
 
 def ready_for_team(material: Material, *, on_epoch: Callable[["Epoch"], None] | None) -> Ready:

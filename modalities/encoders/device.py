@@ -11,6 +11,8 @@ from modalities.preparation.protocol import Arrays
 class DeviceEncoder:
     """Arrays of a preparation to the pooled embedding [batch, dim], float32, in full precision."""
 
+    batch_size = 128
+
     def __init__(self, encoder: nn.Module, *, digest: str, device: torch.device) -> None:
         self.digest = digest
         self.dim = int(encoder.dim)  # type: ignore[arg-type]
