@@ -1,6 +1,7 @@
 """Where and in which precision to compute."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,5 +62,5 @@ def place(precision: Precision = "auto", *, number: int | None = None) -> Placem
 def multiplies_bf16() -> bool:
     """Whether this CPU has matrix units for bf16 (Intel AMX): there an encoder trains about 1.5 times as fast."""
     # torch tells what a CPU can do since 2.11.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16", False))
