@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.examination.examined_table import ExaminedTable
@@ -30,7 +31,7 @@ def column_findings(table: ExaminedTable) -> Iterator[Finding]:
                 rows=missing,
                 figures={"share": missing / looked},
             )
-        elif whole >= FEWEST_ROWS and kind not in {"labels", "boxes"} and pc.count_distinct(values).as_py() == 1:
+        elif whole >= FEWEST_ROWS and not pa.types.is_nested(values.type) and pc.count_distinct(values).as_py() == 1:
             yield Finding(
                 code="constant_column",
                 severity="warning",

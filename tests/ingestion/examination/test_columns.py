@@ -35,6 +35,13 @@ def test_a_clean_table_raises_no_alarm(found) -> None:
     assert result["classes"].figures["classes"] == 3
 
 
+def test_lists_of_words_and_of_tags_raise_no_alarm(found) -> None:
+    kinds = {"words": "tokens", "tags": "tokens"}
+    words = [[colour, str(place)] for place, colour in enumerate(COLOURS)]
+    result = found(toy(kinds=kinds, split=splits(ROWS), words=words, tags=[["O", "O"]] * ROWS), "tags")
+    assert alarms(result) == []
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_no_random_table_raises_an_alarm(tmp_path_factory, seed: int) -> None:

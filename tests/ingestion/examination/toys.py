@@ -18,7 +18,7 @@ from ingestion.quarantine import QUARANTINE_SCHEMA
 
 TYPES = {
     "number": pa.float64(), "category": pa.string(), "labels": pa.list_(pa.string()), "text": pa.string(),
-    "image": pa.string(), "time": pa.timestamp("us", tz="UTC"),
+    "tokens": pa.list_(pa.string()), "image": pa.string(), "time": pa.timestamp("us", tz="UTC"),
 }  # fmt: skip
 
 
