@@ -5,7 +5,7 @@ fold the scenario is trained three times, on both modalities and on either alone
 of both also answers without the picture. Every row is tested once a seed. Differences are paired by row, and their
 intervals are drawn over names, as rows of one name stand or fall together.
 
-Recipes were chosen on validation rows of other seeds.
+The scenario's recipe was tried on validation rows of seeds 1 to 3; the seeds here are others.
 """
 
 import argparse

@@ -61,6 +61,6 @@ def place(precision: Precision = "auto", *, number: int | None = None) -> Placem
 
 def multiplies_bf16() -> bool:
     """Whether this CPU has matrix units for bf16 (Intel AMX): there an encoder trains about 1.5 times as fast."""
-    # torch tells what a CPU can do since 2.11.
+    # Releases of torch that do not tell what a CPU can do compute in fp32.
     capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16", False))
