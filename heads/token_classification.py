@@ -75,9 +75,21 @@ class Spelling(nn.Module):
         batch, words, letters = characters.shape
         # Rows without the modality stand here as -1.
         known = characters.clamp(min=0).reshape(batch * words, letters)
+        if self.training:
+            spelled = known[:, 0] > 0
+            # All that is behind the longest word says the same as its first column, which is kept.
+            width = 1 + int((known > 0).sum(dim=1).amax())
+            found = known.new_zeros((batch * words, self.DIM), dtype=self.convolution.weight.dtype)
+            found[spelled] = self._spelled(known[spelled, :width]).to(found.dtype)
+        else:
+            found = self._spelled(known)
+        return found.reshape(batch, words, self.DIM)
+
+    def _spelled(self, known: Tensor) -> Tensor:
+        """Letters [words, letters] to embeddings [words, DIM]."""
         embedded = self.dropout(self.embedding(known))
-        found: Tensor = self.convolution(embedded.transpose(1, 2)).amax(dim=2)
-        return functional.relu(found).reshape(batch, words, self.DIM)
+        found: Tensor = self.convolution(embedded.transpose(1, 2)).max(dim=2).values
+        return functional.relu(found)
 
 
 class Neighbours(nn.Module):

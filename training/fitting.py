@@ -18,6 +18,7 @@ from training.device import Placement
 from training.inputs import ModalityInput, row_costs
 from training.model import ApplicationModel, Batch, make_batch
 from training.parameters import ParameterGroup, parameter_groups
+from training.remembering import with_remembered
 from training.schedule import rate_factor
 from training.scoring import Scored, score_in_parts
 from training.stepping import Stepping
@@ -143,6 +144,15 @@ class Fitting:
         """Fit to the end, from the newest checkpoint where there is one."""
         resumed = self._resume()
         here = self.position
+        self.inputs = with_remembered(
+            self.inputs,
+            dict(self.model.encoders.items()),
+            tunings=self.tunings,
+            rows=np.union1d(self.train_rows, self.validation_rows),
+            batch_size=self.batch_size,
+            placement=self.placement,
+            progress=self.progress,
+        )
         with self.progress.stage("fit", total=self.epochs * len(self.train_rows), unit="rows") as bar:
             bar.advance(here.epoch * len(self.train_rows) + here.loss_rows)
             while here.epoch < self.epochs and not self._exhausted():

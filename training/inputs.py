@@ -12,6 +12,7 @@ from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.preparation.text import TextPreparation
 from modalities.preparation.words import WordPreparation
+from training.token_memory import RememberedTokens
 
 PICTURES_IN_MEMORY_BYTES = 1 << 30
 Augmentation = Literal["none", "flip", "crop_flip", "scene"]
@@ -96,11 +97,15 @@ def augmented(pictures: np.ndarray, *, kind: Augmentation, random: np.random.Gen
 
 @dataclass(frozen=True)
 class ModalityInput:
-    """One modality over all rows: `present` bool [rows], and either `vectors` float32 [rows, dim] or a live source."""
+    """One modality over all rows: `present` bool [rows], and either `vectors` float32 [rows, dim] or a live source.
+
+    `remembered` is what a frozen encoder gives of the rows that are fitted and scored.
+    """
 
     present: np.ndarray
     vectors: np.ndarray | None = None
     source: LiveSource | None = None
+    remembered: RememberedTokens | None = None
 
 
 def live_source(

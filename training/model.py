@@ -1,8 +1,9 @@
 """The model of an application: live encoders shared by all tasks, and what makes each task's outputs of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from training.task_models import Encoded, TaskModel
 class Batch:
     """One batch on the device: vectors [batch, dim] or arrays of the present rows, and who is present.
 
-    `tasks` are those that these rows have a truth for.
+    `remembered` is what an encoder gave of the present rows before, `tasks` are those that these rows have a truth for.
     """
 
     rows: np.ndarray
@@ -29,6 +30,7 @@ class Batch:
     arrays: dict[str, dict[str, Tensor]]
     present: dict[str, Tensor]
     tasks: tuple[str, ...]
+    remembered: dict[str, Embeddings] = field(default_factory=dict)
 
 
 class ApplicationModel(nn.Module):
@@ -49,6 +51,13 @@ class ApplicationModel(nn.Module):
         self.tasks = NamedModules(tasks)
         self.balance = LossBalance(learned_weights)
 
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002
+        """Training mode, or evaluation mode; what is frozen of an encoder computes as it will when it serves."""
+        super().train(mode)
+        for name in self.encoders.names:
+            set_mode(self.encoders[name], training=mode)
+        return self
+
     def forward(self, batch: Batch) -> dict[str, dict[str, Tensor]]:
         """The named outputs of the batch's tasks."""
         tasks = {name: cast("TaskModel", self.tasks[name]) for name in batch.tasks}
@@ -63,9 +72,8 @@ class ApplicationModel(nn.Module):
 
     def _encode(self, name: str, batch: Batch, encoded: Encoded) -> None:
         encoder, present = self.encoders[name], batch.present[name].bool()
+        given: Embeddings
         rows = int(present.sum())
-        # One row has no batch statistics: it passes with the running ones.
-        set_mode(encoder, training=self.training and rows > 1)
         if not rows:
             width = int(encoder.dim)  # type: ignore[arg-type]
             encoded.embeddings[name] = Embeddings(pooled=torch.zeros(len(present), width, device=present.device))
@@ -73,7 +81,8 @@ class ApplicationModel(nn.Module):
             return
         arrays = batch.arrays[name]
         reads = cast("tuple[str, ...]", encoder.reads)
-        given: Embeddings = encoder(**{key: arrays[key] for key in reads})
+        with statistics_kept(encoder) if self.training and rows == 1 else contextlib.nullcontext():
+            given = batch.remembered.get(name) or encoder(**{key: arrays[key] for key in reads})
         # A head may read the mask beside what only it reads.
         side = {key: array for key, array in arrays.items() if key not in reads or key.endswith("mask")}
         if rows < len(present):
@@ -87,6 +96,16 @@ class ApplicationModel(nn.Module):
             }
         encoded.embeddings[name] = in_full_precision(given)
         encoded.side[name] = side
+
+
+@contextlib.contextmanager
+def statistics_kept(encoder: nn.Module) -> Iterator[None]:
+    """One row has no batch statistics: it passes with the running ones."""
+    set_mode(encoder, training=False)
+    try:
+        yield
+    finally:
+        set_mode(encoder, training=True)
 
 
 def scattered(part: Tensor, present: Tensor, *, fill: int = 0) -> Tensor:
@@ -128,5 +147,12 @@ def make_batch(
         for name, given in inputs.items()
         if given.source is not None and present[name].any()
     }
+    remembered = {
+        name: given.remembered.embeddings(
+            rows[present[name]], width=arrays[name]["attention_mask"].shape[1], device=device
+        )
+        for name, given in inputs.items()
+        if given.remembered is not None and name in arrays
+    }
     masks = {name: torch.from_numpy(mask.astype(np.float32)).to(device) for name, mask in present.items()}
-    return Batch(rows=rows, vectors=vectors, arrays=arrays, present=masks, tasks=tuple(tasks))
+    return Batch(rows=rows, vectors=vectors, arrays=arrays, present=masks, tasks=tuple(tasks), remembered=remembered)

@@ -91,23 +91,22 @@ class Stepping:
             for number, batch in enumerate(group)
             for place, rows in enumerate(pieces(batch, self.cut * self._team.size))
         ]
-        sum_of_losses = 0.0
+        losses: list[tuple[Tensor, float]] = []
         try:
             for rows, key in every[self._team.rank :: self._team.size]:
                 random = np.random.default_rng(key)
                 torch.manual_seed(int(random.integers(1 << 62)))
                 loss = self._loss_of(rows, random)
                 share = len(rows) / rows_in_group
-                value = float(loss.detach())
-                if not np.isfinite(value):
-                    return NOT_FINITE, value
                 self._scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
-                sum_of_losses += value * share
+                losses.append((loss.detach(), share))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
             return OUT_OF_MEMORY, 0.0
-        return FINE, sum_of_losses
+        # Read at the end: a GPU would stand still while its answer is waited for.
+        value = sum(float(loss) * share for loss, share in losses)
+        return (FINE if np.isfinite(value) else NOT_FINITE), value
 
     def _halve(self, group: Sequence[np.ndarray]) -> None:
         processes, largest = self._team.size, max(map(len, group))

@@ -29,7 +29,9 @@ def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) ->
 
 def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
     """Fit, and say how it went."""
-    deterministically()
+    from training.process import set_up_process
+
+    set_up_process()
     if job.scenario.recipe.strategy == "auto":
         # Which rung comes next depends on the time: one process decides, so one process climbs.
         material = Material(job, progress=progress)
@@ -56,10 +58,3 @@ def ready_for_team(material: Material, *, on_epoch: Callable[["Epoch"], None] | 
     """What every process of a team makes: the same model over the same rows, to go step by step with the others."""
     (plan,) = fit_plans(material.job.scenario)
     return material.ready(plan, folder=material.job.folder, on_epoch=on_epoch)
-
-
-def deterministically() -> None:
-    """Let torch choose what gives the same numbers again, where it can."""
-    import torch
-
-    torch.use_deterministic_algorithms(mode=True, warn_only=True)

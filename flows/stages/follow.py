@@ -8,7 +8,7 @@ import json
 import sys
 from datetime import timedelta
 
-from flows.stages.fit import deterministically, ready_for_team
+from flows.stages.fit import ready_for_team
 from flows.stages.job import Job
 from flows.stages.launched import JOB, Launched, here
 from flows.stages.material import Material
@@ -21,6 +21,7 @@ PATIENCE = timedelta(days=2)
 def follow(place: Launched) -> bool:
     """Help to fit once; returns whether there was something to fit."""
     from training.device import place as place_on
+    from training.process import set_up_process
     from training.team import joined, meeting
 
     store = meeting(place.address, place.port, serves=False, patience=PATIENCE)
@@ -31,7 +32,7 @@ def follow(place: Launched) -> bool:
     job = Job.load(ref)
     placement = place_on(job.scenario.recipe.precision, number=place.local_rank)
     with joined(store, rank=place.rank, size=place.size, device=placement.device) as team:
-        deterministically()
+        set_up_process()
         material = Material(job, progress=SILENT, team=team, placement=placement)
         ready_for_team(material, on_epoch=None).fitting.run()
     return True

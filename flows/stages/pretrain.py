@@ -73,13 +73,12 @@ def run(
     job: Job, name: str, values: list[object], *, rows: int, progress: Progress, on_epoch: OnEpoch
 ) -> tuple[dict[str, Any], "nn.Module"]:
     """Pretrain on the first `rows` values, looking at the others."""
-    import torch
-
     from training.device import place
     from training.pretraining import Pretraining
+    from training.process import set_up_process
 
     recipe, settings = job.scenario.recipe, job.scenario.pretrain[name]
-    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    set_up_process()
     encoder = build_encoder(job.scenario.modalities[name], seed=recipe.seed)
     objective = build_objective(job.scenario, name, encoder=encoder, preparation=job.preparations[name], values=values)
     result = Pretraining(

@@ -114,6 +114,7 @@ def test_dropout_is_that_of_one_process_with_as_many_pieces_and_a_killed_team_go
 
 
 def test_auto_is_a_process_for_each_gpu(monkeypatch):
+    monkeypatch.setattr(teams.torch.cuda, "is_available", lambda: False)
     assert (process_count("auto"), process_count(3)) == (1, 3)
     monkeypatch.setattr(teams.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(teams.torch.cuda, "device_count", lambda: 2)
