@@ -121,7 +121,7 @@ def predict(
 ) -> None:
     """Ask SCENARIO[@ALIAS] for its answers, with calibrated probabilities."""
     from flows.asking import open_release, picture_bytes, read_rows
-    from flows.report import prediction_rows, shown_prediction
+    from flows.report import prediction_columns, prediction_rows, shown_prediction
 
     runtime = open_release(scenario)
     rows = read_rows(rows_file, runtime) if rows_file else [runtime.row(text=text, image=picture_bytes(image))]
@@ -129,9 +129,8 @@ def predict(
     if as_json:
         emit({"release": runtime.digest, "predictions": [shown_prediction(one) for one in predictions]})
     else:
-        table(
-            prediction_rows(predictions), title=runtime.title, columns=["row", "task", "answer", "probability", "next"]
-        )
+        shown = prediction_rows(predictions)
+        table(shown, title=runtime.title, columns=prediction_columns(shown))
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from flows.confidence_assembly import confident, learned_values
 from flows.cost_assembly import cost_decoder, knows_costs
 from flows.detection_assembly import detection_decoder
 from flows.scenario_columns import task_inputs
@@ -81,16 +82,17 @@ def classification_decoder(
     from heads.classification import problem_of
 
     multilabel = column_kind == "labels"
-    problem, labels = problem_of(list(training), multilabel=multilabel)
+    values = learned_values(task, settings, training) if isinstance(settings, Classification) else list(training)
+    problem, labels = problem_of(values, multilabel=multilabel)
     if len(labels) < (1 if multilabel else 2):
         raise DataError(
             f"tasks.{task}.target: {settings.target!r} has the value(s) {list(labels)} in the training rows; "
             "a classifier needs at least two. Look at the quarantine, or give more rows."
         )
     plain = ClassificationDecoder(problem=problem, labels=labels)
-    return (
-        cost_decoder(task, settings, plain) if isinstance(settings, Classification) and knows_costs(settings) else plain
-    )
+    if not isinstance(settings, Classification):
+        return plain
+    return confident(settings, cost_decoder(task, settings, plain) if knows_costs(settings) else plain)
 
 
 def token_decoder(

@@ -1,4 +1,4 @@
-"""What can be wrong once every name in a scenario leads somewhere: costs, pairs, detectors, pretraining."""
+"""What can be wrong once every name in a scenario leads somewhere: costs, sets, pairs, detectors, pretraining."""
 
 from collections.abc import Iterator
 
@@ -18,10 +18,27 @@ def further_problems(scenario: Scenario) -> list[str]:
     found = [*pretrain_problems(scenario), *detection_problems(scenario)]
     for name, task in scenario.tasks.items():
         if isinstance(task, Classification):
-            found += cost_problems(name, task, scenario.data[table_of(scenario, name)])
+            rows = scenario.data[table_of(scenario, name)]
+            found += [*cost_problems(name, task, rows), *confidence_problems(name, task, rows)]
         elif isinstance(task, Alignment):
             found += pair_problems(scenario, name)
     return found
+
+
+def confidence_problems(name: str, task: Classification, rows: Rows) -> Iterator[str]:
+    """What needs one label a row, asked of several."""
+    if rows.columns.get(task.target) != "labels":
+        return
+    if task.conformal is not None and task.conformal.score != "lac":
+        yield (
+            f"tasks.{name}.conformal.score: {task.conformal.score!r} ranks labels of which one is right, but "
+            f"{task.target!r} has several a row. Write `score: lac`."
+        )
+    if task.out_of_scope is not None:
+        yield (
+            f"tasks.{name}.out_of_scope: {task.target!r} is declared as labels, and a row without any is no stranger. "
+            "Drop it, or declare the column as category."
+        )
 
 
 def cost_problems(name: str, task: Classification, rows: Rows) -> Iterator[str]:

@@ -61,6 +61,7 @@ def classification_head(
         label_smoothing=label_smoothing,
         instead=instead,
         beside=beside,
+        gives_fused=decoder.scope is not None and decoder.scope.reads_fused,
     )
 
 

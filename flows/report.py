@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -14,14 +15,15 @@ from flows.ladder_report import ladder_lines
 from flows.scenario_file import read_yaml, shipped_scenarios
 from flows.scenario_name import scenario_name
 from flows.unchanged import champion_version
-from heads.answers import Part
+from heads.answers import Answer, Part
 from polyloom.home import home
 from releases.registry import Registry
 from releases.runtime import Prediction
 from releases.search import Hit
 
 CELL_CHARACTERS = 60
-MEASURES = ("accuracy", "macro_f1", "r2", "mae", "map_50", "map_50_95", "f1", "precision", "recall", "ece", "rows")
+MEASURES = ("accuracy", "macro_f1", "r2", "mae", "map_50", "map_50_95", "f1", "precision", "recall", "ece",
+            "coverage", "set_size", "unknown_auroc", "rows")  # fmt: skip
 
 
 def show_run(result: dict[str, Any]) -> None:
@@ -160,10 +162,27 @@ def prediction_rows(predictions: list[Prediction]) -> list[dict[str, Any]]:
             "answer": "; ".join(map(shown_part, answer.parts)) or answer.label,
             "probability": f"{answer.probability:.3f}",
             "next": ", ".join(f"{label} {value:.2f}" for label, value in list(answer.probabilities.items())[1:4]),
+            **confidence_cells(answer),
         }
         for number, prediction in enumerate(predictions, start=1)
         for task, answer in prediction.answers.items()
     ]
+
+
+def prediction_columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """The columns of these lines; set and scope only where a task gives them."""
+    given = {name for row in rows for name in row}
+    return ["row", "task", "answer", "probability", "next", *(name for name in ("set", "scope") if name in given)]
+
+
+def confidence_cells(answer: Answer) -> dict[str, str]:
+    """The set of labels and the scope of an answer, where its task asks for them."""
+    cells = {}
+    if answer.label_set is not None:
+        cells["set"] = ", ".join(answer.label_set) or "none"
+    if answer.in_scope is not None:
+        cells["scope"] = "in" if answer.in_scope else "OUT"
+    return cells
 
 
 def shown_part(part: Part) -> str:

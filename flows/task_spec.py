@@ -38,6 +38,30 @@ class FusedTask(Task):
     fusion: Fusion | None = None
 
 
+class Conformal(Section):
+    """A set of labels beside each answer, in which the right one is in 1 - `alpha` of all rows.
+
+    `per_class` promises it of each label; `penalty` and `free_labels` are of raps.
+    """
+
+    alpha: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    per_class: bool = False
+    score: Literal["lac", "aps", "raps"] = "lac"
+    penalty: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.01
+    free_labels: Annotated[int, Field(ge=0)] = 5
+
+
+class OutOfScope(Section):
+    """Whether a row looks like those in training; at most `share` of the validation rows are taken for strangers.
+
+    Labels of `unknown` are not learned; their rows show how well strangers are found.
+    """
+
+    score: Literal["probability", "energy", "max_logit", "entropy", "distance"] = "energy"
+    share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    unknown: tuple[str, ...] = ()
+
+
 class Classification(FusedTask):
     """Binary or multiclass for a `category` column, multilabel for a `labels` column.
 
@@ -54,6 +78,9 @@ class Classification(FusedTask):
     hierarchy_loss: Literal["hxe", "soft_labels", "none"] = "hxe"
     hierarchy_strength: Annotated[float, Field(ge=0)] | None = None
     answering: Literal["probable", "cheapest"] | None = None
+    calibration: Literal["temperature", "platt", "isotonic"] = "temperature"
+    conformal: Conformal | None = None
+    out_of_scope: OutOfScope | None = None
 
 
 class Regression(FusedTask):

@@ -23,7 +23,9 @@ class Part:
 class Answer:
     """One task's answer: its label (several labels joined by ", ") and calibrated probabilities, best first.
 
-    `value` is a regression's number, `parts` are what was found in the text or the picture.
+    `value` is a regression's number, `parts` are what was found in the text or the picture. Where the task asks for
+    them: `label_set` holds the right label as often as was promised, `in_scope` says whether the row looks like those
+    in training, by `scope_score`, which is higher the stranger the row.
     """
 
     label: str
@@ -31,3 +33,6 @@ class Answer:
     probabilities: dict[str, float]
     value: float | None = None
     parts: tuple[Part, ...] = ()
+    label_set: tuple[str, ...] | None = None
+    in_scope: bool | None = None
+    scope_score: float | None = None

@@ -9,13 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from heads.decoding import Problem
+from heads.scope import FUSED
 
 
 class ClassificationHead(nn.Module):
     """A fused embedding [batch, dim] to logits [batch, labels].
 
     Cross-entropy for binary (as two labels) and multiclass, binary cross-entropy for multilabel. A loss of
-    `heads.cost_losses` may stand `instead` of cross-entropy, one more `beside` it.
+    `heads.cost_losses` may stand `instead` of cross-entropy, one more `beside` it. With `gives_fused` the embedding is
+    an output too, for `heads.scope`.
     """
 
     reads: ClassVar[Literal["fused"]] = "fused"
@@ -31,8 +33,10 @@ class ClassificationHead(nn.Module):
         label_smoothing: float = 0.0,
         instead: nn.Module | None = None,
         beside: nn.Module | None = None,
+        gives_fused: bool = False,
     ) -> None:
         super().__init__()
+        self.gives_fused = gives_fused
         self.instead = instead
         self.beside = beside
         self.problem = problem
@@ -42,8 +46,9 @@ class ClassificationHead(nn.Module):
         self.register_buffer("class_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
 
     def forward(self, fused: Tensor) -> dict[str, Tensor]:
-        """`logits` [batch, labels]."""
-        return {"logits": self.linear(fused)}
+        """`logits` [batch, labels], and where it is asked for `fused_embedding` [batch, dim]."""
+        given = {FUSED: fused} if self.gives_fused else {}
+        return {"logits": self.linear(fused), **given}
 
     def loss(self, outputs: Mapping[str, Tensor], truth: Mapping[str, Tensor]) -> Tensor:
         """Mean loss; `labels` is numbers [batch], where those below 0 do not count, or a mask [batch, labels]."""

@@ -52,12 +52,6 @@ class CostDecoder(ClassificationDecoder):
                 figures[f"{plain}_of_probable"] = mean_cost(truth["labels"], probable, costs=np.array(costs))
         return figures
 
-    def certainty(self, outputs: Outputs, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
-        """The probability of each decided label, and whether it was right."""
-        probabilities = self.probabilities(outputs["logits"])
-        decided = self.decide(probabilities)
-        return np.take_along_axis(probabilities, decided[:, None], axis=1)[:, 0], decided == truth["labels"]
-
     def to_json(self) -> dict[str, Any]:
         """A JSON value that `from_json` reads."""
         lists = {name: [list(row) for row in given] for name, given in self._matrices().items()}
@@ -67,15 +61,8 @@ class CostDecoder(ClassificationDecoder):
     def from_json(cls, value: Mapping[str, Any]) -> "CostDecoder":
         """Read what `to_json` gave."""
         plain = ClassificationDecoder.from_json(value)
-        return cls(
-            problem=plain.problem,
-            labels=plain.labels,
-            temperature=plain.temperature,
-            threshold=plain.threshold,
-            costs=as_rows(value["costs"]),
-            distances=as_rows(value["distances"]),
-            answering=value["answering"],
-        )
+        costs, distances = as_rows(value["costs"]), as_rows(value["distances"])
+        return cls(**vars(plain), costs=costs, distances=distances, answering=value["answering"])
 
     def _matrices(self) -> dict[str, Costs]:
         return {"costs": self.costs, "distances": self.distances}

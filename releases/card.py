@@ -8,6 +8,7 @@ from typing import Any
 
 HEADER = "---"
 MODALITIES = "modalities"
+COVERAGE_BY_LABEL = "coverage_by_label"
 HARMS = ("removed", "shuffled", "noised")
 
 
@@ -35,7 +36,8 @@ def model_card(
 
     Args:
         metrics: task -> metric -> a number, or `{"value", "low", "high"}` where there is an interval; under the name
-            `modalities` what each of them is worth, as `heads.robustness` gives it, with its `metric`.
+            `modalities` what each of them is worth, as `heads.robustness` gives it, with its `metric`; under
+            `coverage_by_label` in how many of a label's rows it is in the set.
         gate: what the gate decided, as flat facts; None when no gate was asked.
         modalities: name -> flat facts, such as kind and model.
         tasks: name -> flat facts, such as kind, target and classes.
@@ -52,6 +54,7 @@ def model_card(
         _fitting(modalities=modalities, tasks=tasks, seconds=seconds),
         _ladder(ladder, ladder_end),
         _figures(metrics),
+        _coverage(metrics),
         _worth(metrics),
         _gate(gate),
         _limits(limits),
@@ -113,7 +116,7 @@ def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> str:
         [task, name, *_figure(value)]
         for task, figures in metrics.items()
         for name, value in figures.items()
-        if name != MODALITIES
+        if name not in {MODALITIES, COVERAGE_BY_LABEL}
     ]
     if not rows:
         return "## Figures\n\nNothing was measured."
@@ -128,6 +131,16 @@ def _figure(value: Any) -> tuple[str, str]:
         return _text(value), ""
     interval = f"{_text(value['low'])} to {_text(value['high'])}" if {"low", "high"} <= value.keys() else ""
     return _text(value["value"]), interval
+
+
+def _coverage(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """In how many of its test rows each label is in the set, the least covered first."""
+    rows = [
+        [task, label, _text(share)]
+        for task, figures in metrics.items()
+        for label, share in sorted(figures.get(COVERAGE_BY_LABEL, {}).items(), key=lambda pair: (pair[1], pair[0]))
+    ]
+    return "## Sets of labels\n\n" + _table(["task", "label", "coverage"], rows) if rows else ""
 
 
 def _worth(metrics: Mapping[str, Mapping[str, Any]]) -> str:

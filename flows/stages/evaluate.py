@@ -23,12 +23,13 @@ from heads.token_decoding import TokenClassificationDecoder
 from modalities.encoders.onnx import open_session
 from polyloom.durable import publish_folder, write_json
 from polyloom.progress import Progress
+from releases.card import COVERAGE_BY_LABEL
 
 DIGITS = 6
 
 
 def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
-    """Fit each task's temperature and measure it; draws the pictures. Reports figures by task."""
+    """Fit each task's calibration and thresholds and measure it; draws the pictures. Reports figures by task."""
     done = job.finished("evaluate")
     if done is not None:
         return done
@@ -46,9 +47,12 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
             targets = job.targets(task)
             truth = head.decoder.encode([targets[row] for row in rows])
             held_out, tested = slice(0, len(validation)), slice(len(validation), None)
-            decoder = head.decoder.calibrate(rows_of(outputs, held_out), rows_of(truth, held_out))
+            decoder = learned(job, task, head, progress=progress)
+            decoder = decoder.calibrate(rows_of(outputs, held_out), rows_of(truth, held_out))
             found, known = rows_of(outputs, tested), rows_of(truth, tested)
             figures[task] = {**rounded(decoder.measure(found, known)), "rows": len(test)}
+            if isinstance(decoder, ClassificationDecoder) and decoder.conformal is not None:
+                figures[task][COVERAGE_BY_LABEL] = rounded(decoder.coverage_by_label(found, known))
             draw(draft, task, found, known, decoder=decoder, scenario=job.scenario.title)
             if head.reads == "fused":
                 figures[task]["modalities"] = worth_of_modalities(
@@ -67,6 +71,16 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
         draw_history(job, draft)
         write_json(draft / "decoders.json", decoders)
     return job.finish("evaluate", {"metrics": figures, "embedded": dict(embedded)})
+
+
+def learned(job: Job, task: str, head: OnnxHead, *, progress: Progress) -> Decoder:
+    """The head's decoder, which has seen the training rows where it must know how these look."""
+    decoder = head.decoder
+    if not isinstance(decoder, ClassificationDecoder) or decoder.scope is None or not decoder.scope.reads_fused:
+        return decoder
+    rows, targets = job.split("train", task=task), job.targets(task)
+    outputs = head_outputs(job, head, rows, progress=progress).outputs
+    return decoder.learn_scope(outputs, decoder.encode([targets[row] for row in rows]))
 
 
 class Asked(NamedTuple):

@@ -10,11 +10,13 @@ import pytest
 from heads.alignment_decoding import AlignmentDecoder
 from heads.box_decoding import DetectionDecoder
 from heads.boxes import AnchorLevel
+from heads.conformal import ConformalSets
 from heads.decoder import Decoder, rows_of
 from heads.decoders import KINDS, load_decoder, metrics_of
 from heads.decoding import ClassificationDecoder
 from heads.number_decoding import RegressionDecoder
 from heads.relation_decoding import RelationDecoder
+from heads.scope import Scope
 from heads.span_decoding import SpanDecoder
 from heads.span_target import SpanTarget
 from heads.token_decoding import TokenClassificationDecoder
@@ -43,6 +45,18 @@ def many_labels():
     values = [["a"], ["a", "b"], [], ["b"]]
     logits = np.array([[9, -9], [9, 9], [-9, -9], [-9, 9]], float)
     return Case(given, values, {"logits": logits}, ["text"] * 4, unknown=[])
+
+
+def assured():
+    given = ClassificationDecoder(
+        problem="multiclass",
+        labels=("a", "b", "退款"),
+        calibration="isotonic",
+        conformal=ConformalSets(alpha=0.4),
+        scope=Scope(),
+        held_out=("c",),
+    )
+    return Case(given, ["b", "退款", "a", "b"], {"logits": np.eye(3)[[1, 2, 0, 1]] * 9}, ["text"] * 4, unknown="c")
 
 
 def number():
@@ -103,6 +117,7 @@ def boxes():
 CASES: dict[str, Callable[[], Case]] = {
     "one label": one_label,
     "many labels": many_labels,
+    "assured": assured,
     "number": number,
     "entities": entities,
     "pair": pair,

@@ -82,8 +82,11 @@ def _certainty(answer: service.Answer) -> str:
         if not answer.probability:
             return "How far it may be off is not known: there were too few held-out rows."
         return f"{100 * answer.probability:.0f}% of the held-out rows lay within this interval"
+    if answer.in_scope is False:
+        return "This looks like nothing that it has learned from: the answer means little."
     doubt = ", so treat it as a guess" if answer.probability < DOUBTFUL else ""
-    return f"{100 * answer.probability:.0f}% sure{doubt}"
+    several = f"; it may be any of {', '.join(answer.label_set)}" if len(answer.label_set or ()) > 1 else ""
+    return f"{100 * answer.probability:.0f}% sure{doubt}{several}"
 
 
 def _show_parts(answer: service.Answer, *, text: str | None, image: bytes | None) -> None:
