@@ -13,6 +13,7 @@ from flows.recipe import Recipe
 from flows.source_spec import Data
 from flows.spec_section import Name, Section, Share
 from flows.task_spec import AnyTask, Fusion
+from flows.tune_spec import Tune
 
 
 class Index(Section):
@@ -77,4 +78,5 @@ class Scenario(DataScenario):
     tasks: dict[Name, AnyTask]
     recipe: Recipe = Recipe()
     index: Index | None = None
+    tune: Tune | None = None
     gate: Gate
