@@ -26,7 +26,7 @@ TIMED_ROWS = 30
 
 @dataclass(frozen=True)
 class Answers:
-    """The watched task's truth and predictions of the validation rows, and the median milliseconds for one row.
+    """The watched task's truth and predictions of some rows, and the median milliseconds for one row.
 
     `scorer` is the gate's metric over such truth and predictions.
     """
@@ -46,12 +46,12 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
     return fit(job, progress=progress, on_epoch=on_epoch)
 
 
-def answers(job: Job) -> Answers:
-    """What the exported graphs say, as they would be released."""
+def answers(job: Job, *, split: str = "validation") -> Answers:
+    """What the exported graphs say of a split's rows, as they would be released."""
     task, _, metric = job.scenario.gate.metric.partition(".")
     export_graphs(job, progress=SILENT)
     head = open_head(job, task)
-    rows = job.split("validation", task=task)
+    rows = job.split(split, task=task)
     outputs = head_outputs(job, head, rows, progress=SILENT).outputs
     targets = job.targets(task)
     truth = head.decoder.encode([targets[row] for row in rows])
