@@ -19,6 +19,7 @@ BENCHES = {
     "ikea_fusion": "text, picture and both over grouped folds of a catalogue, and both without the picture",
     "tuning": "what `polyloom tune` is worth on PhraseBank, on rows that it has not seen",
     "confidence": "calibration error, coverage of sets, and strangers among intents left out of training",
+    "adversarial": "plain against adversarial training: accuracy on rows as they are and under the same attack",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }

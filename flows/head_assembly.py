@@ -59,6 +59,7 @@ def classification_head(
         problem=decoder.problem,
         class_weights=class_weights(settings, decoder, training),
         label_smoothing=label_smoothing,
+        focal_gamma=settings.gamma if settings.loss == "focal" else 0.0,
         instead=instead,
         beside=beside,
         gives_fused=decoder.scope is not None and decoder.scope.reads_fused,

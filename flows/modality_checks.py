@@ -17,6 +17,11 @@ def modality_problems(scenario: Scenario) -> Iterator[str]:
     for name, modality in scenario.modalities.items():
         if isinstance(modality, Text) and modality.letters and modality.form != "words":
             yield f"modalities.{name}.letters: only words have letters. Write `form: words`, or leave `letters` out."
+        if isinstance(modality, Text) and modality.augment != "none" and modality.form != "text":
+            yield (
+                f"modalities.{name}.augment: {modality.augment!r} moves words, which the truth of a text of form "
+                f"{modality.form!r} could not follow. Leave it out, or write `form: text`."
+            )
     if scenario.index and scenario.index.rows not in scenario.data:
         return
     for name, modality in scenario.modalities.items():

@@ -27,6 +27,9 @@ class Text(Section):
     `marked`, a text with two stretches marked, by tags in it or by the four number columns that `ranges` names, for
     which `markers` are put into the text.
 
+    `augment` changes a text (`form: text`) in training: `delete` leaves out a tenth of the words, `swap` exchanges as
+    many, `delete_swap` does both.
+
     With `weights: scratch`, `vocabulary` is a file of tokens for a model of `layers` and `width` that knows nothing.
     """
 
@@ -42,6 +45,7 @@ class Text(Section):
     pooling: Literal["mean", "cls"] = "mean"
     columns: tuple[str, ...] = ()
     train: Strategy | None = None
+    augment: Literal["none", "delete", "swap", "delete_swap"] = "none"
     vocabulary: str | None = None
     layers: Annotated[int, Field(ge=1, le=24)] = 4
     width: Annotated[int, Field(ge=16, le=1024)] = 256

@@ -75,6 +75,33 @@ class Auto(Section):
         return tuple({"strategy": rung} if isinstance(rung, str) else rung for rung in given)
 
 
+class Adversarial(Section):
+    """Inputs of one modality moved to where the loss is highest; `weight` is their share of the loss.
+
+    `fgm` and `freelb` move the token embeddings of a text, `fgsm` the pixels of a picture, `pgd` either. `epsilon` is
+    the largest change: in L2 over a text's tokens, of a pixel in units of 0..1. At 0 training is plain. `modality` may
+    be left out where there is one that it can be.
+    """
+
+    kind: Literal["fgm", "fgsm", "pgd", "freelb"]
+    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    steps: Positive = 3
+    step_size: Rate | None = None
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    modality: str | None = None
+
+
+class Mix(Section):
+    """Rows of a batch mixed with each other, and their loss by as much; shares are drawn from a Beta(alpha, alpha).
+
+    Pictures are mixed where tasks read one picture alone and its encoder is trained, else pooled embeddings; `cutmix`
+    is for pictures.
+    """
+
+    kind: Literal["mixup", "cutmix"]
+    alpha: Rate = 0.2
+
+
 class Recipe(Section):
     """How to fit. What is None follows from the strategy."""
 
@@ -89,6 +116,8 @@ class Recipe(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warmup: Share = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    adversarial: Adversarial | None = None
+    mix: Mix | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
     gradient_checkpointing: bool = False

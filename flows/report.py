@@ -38,6 +38,8 @@ def show_run(result: dict[str, Any]) -> None:
         click.echo(line)
     for line in missing_lines(result["metrics"]):
         click.echo(f"without   {line}")
+    for line in harmed_lines(result["metrics"]):
+        click.echo(f"under     {line}")
     click.echo(f"gate      {result['gate']['reason']}")
     click.echo(
         f"release   {release['name']}/{release['version']} is {release['alias']}, digest {release['digest'][:12]}"
@@ -63,6 +65,18 @@ def missing_lines(metrics: dict[str, dict[str, Any]]) -> list[str]:
             first = next(iter(worth.values()))
             told = ", ".join(f"{name} {shown_number(one['removed']['value'])}" for name, one in worth.items())
             lines.append(f"{told}: {task}.{first['metric']}, {shown_number(first['intact'])} with all")
+    return lines
+
+
+def harmed_lines(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    """For the task that was measured so, its metric as it is and under attack, typos, noise and blur."""
+    lines = []
+    for task, figures in metrics.items():
+        found = figures.get("robustness", {})
+        harms = {name: one for name, one in found.items() if isinstance(one, dict)}
+        if harms:
+            told = ", ".join(f"{name} {shown_number(one['value'])}" for name, one in harms.items())
+            lines.append(f"{told}: {task}.{found['metric']}, {shown_number(found['intact'])} as it is")
     return lines
 
 

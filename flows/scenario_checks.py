@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from zoneinfo import available_timezones
 
+from flows.attack_checks import attack_problems
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
 from flows.form_checks import form_problems
+from flows.mix_checks import mix_problems
 from flows.modality_checks import modality_problems
 from flows.scenario_columns import task_rows
 from flows.source_checks import source_problems, unknown
@@ -41,6 +43,8 @@ def problems(scenario: Scenario) -> list[str]:
         *fusion_problems(scenario),
         *index_problems(scenario),
         *gate_problems(scenario),
+        *attack_problems(scenario),
+        *mix_problems(scenario),
     ]
 
 

@@ -35,6 +35,30 @@ class Gate(Section):
     minimum: float | None = None
 
 
+class Attacked(Section):
+    """An attack on the fitted model that knows its weights; see `recipe.adversarial` for what the keys mean."""
+
+    kind: Literal["fgm", "fgsm", "pgd"] = "pgd"
+    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    steps: Annotated[int, Field(ge=1)] = 10
+    step_size: Annotated[float, Field(gt=0)] | None = None
+    modality: str | None = None
+
+
+class Robustness(Section):
+    """Under what the gate's metric is measured beside the test rows as they are; nothing unless it is asked for.
+
+    `typos` is the share of words with one slip of the keyboard, `noise` the deviation of noise on pixels in units of
+    0..1, `blur` the radius in pixels. `rows` is how many test rows are asked at most, drawn by the recipe's seed.
+    """
+
+    attack: Attacked | None = None
+    typos: Share = 0.0
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    blur: Annotated[float, Field(ge=0, le=64)] = 0.0
+    rows: Annotated[int, Field(ge=1)] = 1000
+
+
 class Quarantine(Section):
     """How many rows may be refused before the run stops."""
 
@@ -80,3 +104,4 @@ class Scenario(DataScenario):
     index: Index | None = None
     tune: Tune | None = None
     gate: Gate
+    robustness: Robustness = Robustness()

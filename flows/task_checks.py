@@ -7,6 +7,7 @@ from flows.scenario_columns import modality_columns, table_of, task_inputs
 from flows.source_checks import column_kinds, unknown
 from flows.source_spec import Rows
 from flows.spec import Scenario
+from flows.task_spec import Classification
 
 # What a task of each kind can learn from, as column kinds and in words.
 TARGET_KINDS = {
@@ -25,6 +26,8 @@ def task_problems(scenario: Scenario) -> Iterator[str]:
     for name, task in scenario.tasks.items():
         rows = scenario.data[table_of(scenario, name)]
         yield from target_problems(name, task.kind, task.target, rows)
+        if isinstance(task, Classification) and task.loss == "focal":
+            yield from focal_problems(scenario, name, task)
         for given in task.inputs:
             if given not in scenario.modalities:
                 yield unknown(f"tasks.{name}.inputs", given, scenario.modalities)
@@ -37,6 +40,20 @@ def task_problems(scenario: Scenario) -> Iterator[str]:
             modality = scenario.modalities.get(given)
             if modality and task.target in modality_columns(modality, given, rows):
                 yield f"tasks.{name}.inputs: {given!r} reads the target {task.target!r} itself; leave it out."
+
+
+def focal_problems(scenario: Scenario, name: str, task: Classification) -> Iterator[str]:
+    """What a focal loss does not go with."""
+    if task.hierarchy and task.hierarchy_loss != "none":
+        yield (
+            f"tasks.{name}.loss: focal and hierarchy_loss {task.hierarchy_loss!r} each stand instead of cross-entropy. "
+            "Write `hierarchy_loss: none`, or leave `loss` out."
+        )
+    if scenario.recipe.label_smoothing:
+        yield (
+            f"tasks.{name}.loss: focal takes a row's label as it is, and recipe.label_smoothing is "
+            f"{scenario.recipe.label_smoothing:g}. Leave one of them out."
+        )
 
 
 def target_problems(name: str, kind: str, target: str, rows: Rows) -> Iterator[str]:

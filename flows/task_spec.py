@@ -65,12 +65,15 @@ class OutOfScope(Section):
 class Classification(FusedTask):
     """Binary or multiclass for a `category` column, multilabel for a `labels` column.
 
+    `loss: focal` lets rows that are answered rightly count less, the more so the higher `gamma` is.
     `costs` says what a mistake costs, by true and then by answered label (others cost `other_cost`), or as a matrix
     over the sorted labels. `hierarchy` gives each label its parents, from the most general one on.
     """
 
     kind: Literal["classification"]
     class_weights: Literal["none", "balanced"] = "none"
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    gamma: Annotated[float, Field(gt=0, le=10)] = 2.0
     costs: dict[str, dict[str, Cost]] | tuple[tuple[Cost, ...], ...] = {}
     other_cost: Cost = 1.0
     cost_weight: Annotated[float, Field(ge=0)] = 1.0

@@ -179,14 +179,21 @@ def flat_figures(metrics: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 
 def harmed_figures(metrics: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """`task.modality_harm` -> the metric after that harm to the modality."""
-    return {
+    """`task.modality_harm` -> the metric after that harm to the modality; `task.under_harm` after one to all inputs."""
+    found = {
         f"{task}.{modality}_{harm}": figures[harm]["value"]
         for task, own in metrics.items()
         for modality, figures in own.get("modalities", {}).items()
         for harm in get_args(Harm)
         if figures[harm] is not None and figures[harm]["value"] is not None
     }
+    under = {
+        f"{task}.under_{harm}": figures["value"]
+        for task, own in metrics.items()
+        for harm, figures in own.get("robustness", {}).items()
+        if isinstance(figures, dict) and figures["value"] is not None
+    }
+    return {**found, **under}
 
 
 def flat_parameters(value: Any, prefix: str = "") -> dict[str, object]:

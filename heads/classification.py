@@ -16,8 +16,9 @@ class ClassificationHead(nn.Module):
     """A fused embedding [batch, dim] to logits [batch, labels].
 
     Cross-entropy for binary (as two labels) and multiclass, binary cross-entropy for multilabel. A loss of
-    `heads.cost_losses` may stand `instead` of cross-entropy, one more `beside` it. With `gives_fused` the embedding is
-    an output too, for `heads.scope`.
+    `heads.cost_losses` may stand `instead` of cross-entropy, one more `beside` it. With a `focal_gamma` above 0 rows
+    that are already answered rightly count less (Lin et al., "Focal Loss for Dense Object Detection", 2017). With
+    `gives_fused` the embedding is an output too, for `heads.scope`.
     """
 
     reads: ClassVar[Literal["fused"]] = "fused"
@@ -31,6 +32,7 @@ class ClassificationHead(nn.Module):
         problem: Problem,
         class_weights: np.ndarray | None = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
         instead: nn.Module | None = None,
         beside: nn.Module | None = None,
         gives_fused: bool = False,
@@ -41,6 +43,7 @@ class ClassificationHead(nn.Module):
         self.beside = beside
         self.problem = problem
         self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
         self.linear = nn.Linear(dim, labels)
         weights = np.ones(labels) if class_weights is None else class_weights
         self.register_buffer("class_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
@@ -55,6 +58,8 @@ class ClassificationHead(nn.Module):
         return self._loss(outputs["logits"], truth["labels"])
 
     def _loss(self, logits: Tensor, truth: Tensor) -> Tensor:
+        if self.problem == "multilabel" and self.focal_gamma:
+            return binary_focal_loss(logits, truth.float(), gamma=self.focal_gamma, positive_weights=self.class_weights)
         if self.problem == "multilabel":
             return functional.binary_cross_entropy_with_logits(logits, truth.float(), pos_weight=self.class_weights)
         known = truth >= 0
@@ -67,7 +72,29 @@ class ClassificationHead(nn.Module):
         if self.instead is not None:
             given: Tensor = self.instead(logits, truth)
             return given
+        if self.focal_gamma:
+            return focal_loss(logits, truth, gamma=self.focal_gamma, weights=self.class_weights)
         return functional.cross_entropy(logits, truth, weight=self.class_weights, label_smoothing=self.label_smoothing)
+
+
+def focal_loss(logits: Tensor, truth: Tensor, *, gamma: float, weights: Tensor) -> Tensor:
+    """Mean of -(1 - p)^gamma log p of the true labels [batch], each row weighed by its label's of `weights` [labels].
+
+    At gamma 0 it is cross-entropy.
+    """
+    log_probabilities = functional.log_softmax(logits, dim=1).gather(1, truth[:, None]).squeeze(1)
+    each = -((1.0 - log_probabilities.exp()) ** gamma) * log_probabilities
+    return (each * weights[truth]).sum() / weights[truth].sum()
+
+
+def binary_focal_loss(logits: Tensor, truth: Tensor, *, gamma: float, positive_weights: Tensor) -> Tensor:
+    """Mean of (1 - p)^gamma times binary cross-entropy over a mask [batch, labels]; p is the truth's probability.
+
+    torchvision's `sigmoid_focal_loss` is the same but for the weights of each label's positives.
+    """
+    plain = functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=positive_weights, reduction="none")
+    right = torch.sigmoid(torch.where(truth > 0, logits, -logits))
+    return (((1.0 - right) ** gamma) * plain).mean()
 
 
 def balanced_weights(truth: np.ndarray, *, labels: int, problem: Problem) -> np.ndarray:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 HEADER = "---"
-MODALITIES = "modalities"
-COVERAGE_BY_LABEL = "coverage_by_label"
+MODALITIES, ROBUSTNESS, COVERAGE_BY_LABEL = "modalities", "robustness", "coverage_by_label"
 HARMS = ("removed", "shuffled", "noised")
 
 
@@ -37,6 +36,7 @@ def model_card(
     Args:
         metrics: task -> metric -> a number, or `{"value", "low", "high"}` where there is an interval; under the name
             `modalities` what each of them is worth, as `heads.robustness` gives it, with its `metric`; under
+            `robustness` the `metric`, `rows`, its value `intact`, and figures like those after each harm; under
             `coverage_by_label` in how many of a label's rows it is in the set.
         gate: what the gate decided, as flat facts; None when no gate was asked.
         modalities: name -> flat facts, such as kind and model.
@@ -56,6 +56,7 @@ def model_card(
         _figures(metrics),
         _coverage(metrics),
         _worth(metrics),
+        _robustness(metrics),
         _gate(gate),
         _limits(limits),
         _weights(weights_origin),
@@ -116,7 +117,7 @@ def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> str:
         [task, name, *_figure(value)]
         for task, figures in metrics.items()
         for name, value in figures.items()
-        if name not in {MODALITIES, COVERAGE_BY_LABEL}
+        if name not in {MODALITIES, ROBUSTNESS, COVERAGE_BY_LABEL}
     ]
     if not rows:
         return "## Figures\n\nNothing was measured."
@@ -156,6 +157,24 @@ def _worth(metrics: Mapping[str, Mapping[str, Any]]) -> str:
         "## What each modality is worth\n\n"
         + _table(["task", "modality", "metric", "with all", "without it", "another row's", "half noise", "rows"], rows)
         + "\n\nOn the test rows that have the modality and one more. In brackets: 95% interval of the change."
+    )
+
+
+def _robustness(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """What an attack, typos and damaged pictures do to a task."""
+    rows = [
+        [task, found["metric"], _text(found["intact"]), name, _harm(one), _text(found["rows"])]
+        for task, figures in metrics.items()
+        if (found := figures.get(ROBUSTNESS))
+        for name, one in found.items()
+        if isinstance(one, Mapping)
+    ]
+    if not rows:
+        return ""
+    return (
+        "## Under attack, with typos, noise and blur\n\n"
+        + _table(["task", "metric", "as it is", "under", "then", "rows"], rows)
+        + "\n\nOn test rows, as the scenario's section `robustness` says. In brackets: 95% interval of the change."
     )
 
 

@@ -1,7 +1,7 @@
 """The fitting loop: one for frozen and for live encoders, resumable at any step to the same result."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from torch import Tensor
 
 from heads.decoder import rows_of
 from polyloom.progress import SILENT, Bar, Progress
+from training.adversarial import Adversary
 from training.batches import Sampling, mixed_batches, ordered_batches
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.device import Placement
 from training.inputs import ModalityInput, row_costs
+from training.mixing import Mixing
 from training.model import ApplicationModel, Batch, make_batch
 from training.parameters import ParameterGroup, parameter_groups
 from training.remembering import with_remembered
@@ -74,8 +76,9 @@ class Fitting:
 
     `sets` says for each row which data set it belongs to, where there are several; `sampling` how these are mixed.
     `groups` are the optimiser's parameter groups, where not everything is trained in the usual way; `tunings` say
-    which of the encoders' parameters are trained in which epoch. `team` are the processes that fit together: each has
-    the same model, rows and folder, and rank 0 writes the checkpoints.
+    which of the encoders' parameters are trained in which epoch. `mixing` mixes rows, `adversary` attacks inputs.
+    `team` are the processes that fit together: each has the same model, rows and folder, and rank 0 writes the
+    checkpoints.
     """
 
     def __init__(
@@ -102,6 +105,8 @@ class Fitting:
         sampling: Sampling = "proportional",
         groups: Sequence[ParameterGroup] | None = None,
         tunings: Sequence[Tuning] = (),
+        mixing: Mixing | None = None,
+        adversary: Adversary | None = None,
         checkpoint_seconds: float = 20.0,
         team: Team = ALONE,
         progress: Progress = SILENT,
@@ -124,6 +129,8 @@ class Fitting:
         self.sets = sets
         self.sampling = sampling
         self.tunings = tuple(tunings)
+        self.mixing = mixing
+        self.adversary = adversary
         self.checkpoint_seconds = checkpoint_seconds
         self.team = team
         self.progress = progress
@@ -133,7 +140,7 @@ class Fitting:
         self.optimizer = torch.optim.AdamW(list(groups or usual), lr=learning_rate, fused=True)
         self.scaler = placement.scaler()
         self.stepping = Stepping(
-            model=model, optimizer=self.optimizer, scaler=self.scaler, loss_of=self._loss_of, team=team,
+            model=model, optimizer=self.optimizer, scaler=self.scaler, loss_of=self._losses_of, team=team,
             log=progress.log,
         )  # fmt: skip
         self.position = Position()
@@ -223,17 +230,35 @@ class Fitting:
         here.cut = self.stepping.cut
         here.step += 1
 
-    def _loss_of(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
-        """The mean loss of some rows, which `random` may alter."""
+    def _losses_of(self, rows: np.ndarray, random: np.random.Generator) -> Iterator[Tensor]:
+        """The mean loss of some rows, which `random` may alter; of attacked inputs in several parts."""
         batch = make_batch(self.inputs, rows, device=self.placement.device, tasks=self._tasks_of(rows), random=random)
-        with self.placement.autocast():
-            outputs = self.model(batch)
-        return self._loss(outputs, batch)
+        if self.mixing is not None:
+            batch = self.mixing.mixed(batch, random=random)
+
+        def loss_of(outputs: Mapping[str, Mapping[str, Tensor]]) -> Tensor:
+            return self._loss(outputs, batch)
+
+        if self.adversary is None:
+            with self.placement.autocast():
+                outputs = self.model(batch)
+            yield loss_of(outputs)
+        else:
+            yield from self.adversary.losses(
+                self.model, batch, loss_of, random=random, scale=self.scaler.scale, autocast=self.placement.autocast
+            )
 
     def _loss(self, outputs: Mapping[str, Mapping[str, Tensor]], batch: Batch) -> Tensor:
+        """The loss of a batch's outputs; of mixed rows by their own truth and by their partners'."""
+        if batch.mixture is None:
+            return self._loss_against(outputs, batch.rows)
+        own, others = (self._loss_against(outputs, rows) for rows in (batch.rows, batch.rows[batch.mixture.partner]))
+        return batch.mixture.share * own + (1.0 - batch.mixture.share) * others
+
+    def _loss_against(self, outputs: Mapping[str, Mapping[str, Tensor]], rows: np.ndarray) -> Tensor:
         losses = {}
         for name, given in outputs.items():
-            truth = self.targets[name].tensors(batch.rows, device=self.placement.device)
+            truth = self.targets[name].tensors(rows, device=self.placement.device)
             full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in given.items()}
             losses[name] = self.model.tasks[name].head.loss(full, truth)  # type: ignore[operator,union-attr]
         given_weights = {

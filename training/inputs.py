@@ -12,10 +12,14 @@ from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.preparation.text import TextPreparation
 from modalities.preparation.words import WordPreparation
+from modalities.slips import with_swapped_words, without_words
 from training.token_memory import RememberedTokens
 
 PICTURES_IN_MEMORY_BYTES = 1 << 30
 Augmentation = Literal["none", "flip", "crop_flip", "scene"]
+TextAugmentation = Literal["none", "delete", "swap", "delete_swap"]
+# Wei and Zou's own share of a text's words.
+CHANGED_WORDS = 0.1
 
 
 class LiveSource(Protocol):
@@ -32,15 +36,21 @@ AnyText = TextPreparation | WordPreparation | PairPreparation | MarkedPreparatio
 
 
 class TextSource:
-    """Texts, lists of words, pairs or marked texts for a text encoder."""
+    """Texts, lists of words, pairs or marked texts for a text encoder; augmentation is for texts alone."""
 
-    def __init__(self, *, preparation: AnyText, values: Sequence[object | None]) -> None:
+    def __init__(
+        self, *, preparation: AnyText, values: Sequence[object | None], augmentation: TextAugmentation = "none"
+    ) -> None:
         self._preparation = preparation
         self._values = values
+        self._augmentation = augmentation
 
-    def arrays(self, rows: np.ndarray, *, random: np.random.Generator | None) -> Arrays:  # noqa: ARG002
-        """Token ids, padded to the longest of these rows."""
-        return self._preparation([self._values[row] for row in rows])
+    def arrays(self, rows: np.ndarray, *, random: np.random.Generator | None) -> Arrays:
+        """Token ids, padded to the longest of these rows; in training augmented."""
+        values = [self._values[row] for row in rows]
+        if random is not None and self._augmentation != "none":
+            values = [changed_text(str(value), kind=self._augmentation, random=random) for value in values]
+        return self._preparation(values)
 
     def lengths(self) -> np.ndarray:
         """Tokens of each text."""
@@ -74,6 +84,15 @@ class PictureSource:
     def lengths(self) -> None:
         """All pictures cost the same."""
         return
+
+
+def changed_text(text: str, *, kind: TextAugmentation, random: np.random.Generator) -> str:
+    """A text with a tenth of its words left out or exchanged, at random (EDA, Wei and Zou, 2019)."""
+    if kind in {"delete", "delete_swap"}:
+        text = without_words(text, share=CHANGED_WORDS, random=random)
+    if kind in {"swap", "delete_swap"}:
+        text = with_swapped_words(text, share=CHANGED_WORDS, random=random)
+    return text
 
 
 def augmented(pictures: np.ndarray, *, kind: Augmentation, random: np.random.Generator) -> np.ndarray:

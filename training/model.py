@@ -14,6 +14,7 @@ from modalities.named import NamedModules
 from training.device import on_device
 from training.inputs import ModalityInput
 from training.loss_balance import LossBalance
+from training.mixture import Mixture
 from training.strategies.modes import set_mode
 from training.task_models import Encoded, TaskModel
 
@@ -22,7 +23,8 @@ from training.task_models import Encoded, TaskModel
 class Batch:
     """One batch on the device: vectors [batch, dim] or arrays of the present rows, and who is present.
 
-    `remembered` is what an encoder gave of the present rows before, `tasks` are those that these rows have a truth for.
+    `remembered` is what an encoder gave of the present rows before, `tasks` are those that these rows have a truth for,
+    `mixture` says how rows were mixed.
     """
 
     rows: np.ndarray
@@ -31,6 +33,7 @@ class Batch:
     present: dict[str, Tensor]
     tasks: tuple[str, ...]
     remembered: dict[str, Embeddings] = field(default_factory=dict)
+    mixture: Mixture | None = None
 
 
 class ApplicationModel(nn.Module):
@@ -68,6 +71,9 @@ class ApplicationModel(nn.Module):
                 encoded.embeddings[name] = Embeddings(pooled=batch.vectors[name])
             else:
                 self._encode(name, batch, encoded)
+            if batch.mixture is not None and batch.mixture.pooled:
+                pooled = batch.mixture.of(encoded.embeddings[name].pooled)
+                encoded.embeddings[name] = Embeddings(pooled=pooled)
         return {name: task(encoded) for name, task in tasks.items()}
 
     def _encode(self, name: str, batch: Batch, encoded: Encoded) -> None:

@@ -1,6 +1,6 @@
 """One optimiser step: over a group of batches, in pieces that fit into memory, by one process or by a team."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from training.memory import out_of_memory, pieces, release_memory
 from training.team import Team
 
 FINE, OUT_OF_MEMORY, NOT_FINITE = 0, 1, 2
-LossOf = Callable[[np.ndarray, np.random.Generator], Tensor]
+LossOf = Callable[[np.ndarray, np.random.Generator], Tensor | Iterable[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Step:
 class Stepping:
     """Makes steps. `loss_of(rows, random)` is the mean loss of some rows, whose raw values `random` may alter.
 
+    It may also give several losses that sum up to it: each is passed backward before the next is asked for.
     A batch is cut into as many pieces as the team has processes, times `cut`, which doubles whenever a piece does not
     fit into memory. The gradient is that of the whole group whatever the pieces are: each counts by its rows. What is
     computed over a piece as a whole (a batch norm's statistics, a contrastive loss) sees the piece's rows only.
@@ -96,10 +97,11 @@ class Stepping:
             for rows, key in every[self._team.rank :: self._team.size]:
                 random = np.random.default_rng(key)
                 torch.manual_seed(int(random.integers(1 << 62)))
-                loss = self._loss_of(rows, random)
                 share = len(rows) / rows_in_group
-                self._scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
-                losses.append((loss.detach(), share))
+                given = self._loss_of(rows, random)
+                for loss in (given,) if isinstance(given, Tensor) else given:
+                    self._scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
+                    losses.append((loss.detach(), share))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise

@@ -10,6 +10,7 @@ import numpy as np
 from flows.stages.detection_pictures import draw_detection
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.job import Job, modality_values
+from flows.stages.robustness import robustness_of, wants_robustness
 from flows.stages.worth import worth_of_modalities
 from heads.box_decoding import DetectionDecoder
 from heads.decoder import Decoder, Outputs, Truth, rows_of
@@ -65,6 +66,8 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
                     present=rows_of(asked.present, tested),
                     folder=draft,
                 )
+            if wants_robustness(job, task):
+                figures[task]["robustness"] = robustness_of(job, task, decoder=decoder, rows=test, progress=progress)
             if isinstance(decoder, DetectionDecoder):
                 draw_detection(job, draft, task, found, known, decoder=decoder)
             decoders[task] = decoder.to_json()

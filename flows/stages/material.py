@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flows.attack_assembly import attack_place, build_adversary, trained_and_attacked
 from flows.decoder_assembly import build_decoder
-from flows.modality_spec import Image
+from flows.mix_assembly import build_mixing
+from flows.modality_spec import Image, Text
 from flows.scenario_columns import table_of, task_inputs
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.fitted import load_encoder, load_tasks
@@ -21,6 +23,7 @@ from heads.decoder import rows_of
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
+    from training.adversarial import Adversary
     from training.device import Placement
     from training.fitting import Epoch, Fitting
     from training.inputs import ModalityInput
@@ -107,7 +110,8 @@ class Material:
 
         recipe, inputs = self.job.scenario.recipe, self.inputs(plan)
         model, tunings = self.model(plan, inputs, start=start)
-        self._economise(model)
+        adversary = self.adversary(plan, model)
+        self._economise(model, plain=adversary is None)
         groups = [
             group
             for tuning in tunings.values()
@@ -134,6 +138,8 @@ class Material:
             sampling=recipe.sampling,
             groups=[*groups, *task_groups(model, plan.learning_rate, recipe.weight_decay)],
             tunings=list(tunings.values()),
+            mixing=build_mixing(self.job.scenario, plan),
+            adversary=adversary,
             team=self.team,
             checkpoint_seconds=recipe.checkpoint_seconds,
             progress=self.progress,
@@ -141,13 +147,27 @@ class Material:
         )
         return Ready(fitting=fitting, tunings=tunings)
 
-    def _economise(self, model: "ApplicationModel") -> None:
-        """Make live encoders cheaper: activations computed again instead of kept, compiled forward passes."""
+    def adversary(self, plan: FitPlan, model: "ApplicationModel") -> "Adversary | None":
+        """What attacks the fit's inputs, where the recipe asks for it and the fit trains their encoder."""
+        scenario, given = self.job.scenario, self.job.scenario.recipe.adversarial
+        if given is None or not given.epsilon:
+            return None
+        name = trained_and_attacked(scenario, given)
+        if strategy_of(scenario, name, plan) == "frozen":
+            return None
+        place = attack_place(name, preparation=self.job.preparations[name], encoder=model.encoders[name])
+        return build_adversary(given, place)
+
+    def _economise(self, model: "ApplicationModel", *, plain: bool) -> None:
+        """Make live encoders cheaper: activations computed again instead of kept, compiled forward passes.
+
+        An encoder that is attacked changes from pass to pass, so it is not compiled.
+        """
         from modalities.encoders.recomputing import recompute_activations
         from training.compiling import compile_encoder, compiles
 
         recipe = self.job.scenario.recipe
-        compiled = compiles(wanted=recipe.compile, device=self.placement.device)
+        compiled = plain and compiles(wanted=recipe.compile, device=self.placement.device)
         for name, encoder in model.encoders.items():
             if recipe.gradient_checkpointing:
                 recompute_activations(encoder, name=name)
@@ -196,7 +216,7 @@ def modality_input(
 ) -> "ModalityInput":
     """A modality as the fitting loop reads it; where a detector reads it, its boxes move with the pictures."""
     from training.boxed_pictures import boxed_source
-    from training.inputs import ModalityInput, live_source
+    from training.inputs import AnyText, ModalityInput, TextSource, live_source
 
     given = job.task_values(name)
     preparation = job.preparations[name]
@@ -206,6 +226,9 @@ def modality_input(
         return ModalityInput(present=given.present, vectors=report.vectors)
     modality = job.scenario.modalities[name]
     augmentation = modality.augment if isinstance(modality, Image) else "none"
+    if isinstance(modality, Text) and isinstance(preparation, AnyText) and modality.augment != "none":
+        source = TextSource(preparation=preparation, values=given.values, augmentation=modality.augment)
+        return ModalityInput(present=given.present, source=source)
     for task, settings in job.scenario.tasks.items():
         if isinstance(settings, Detection) and name in task_inputs(job.scenario, task):
             truth = targets[task].truth

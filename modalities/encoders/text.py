@@ -47,8 +47,16 @@ class TextEncoder(nn.Module):
 
     def token_embedding(self) -> Tensor:
         """The matrix [vocabulary, dim] that tokens are looked up in."""
-        weight: Tensor = self.backbone.get_input_embeddings().weight  # type: ignore[operator]
+        weight: Tensor = self.embedding_layer().weight  # type: ignore[assignment]
         return weight
+
+    def embedding_layer(self) -> nn.Module:
+        """The layer that looks tokens up, also where a strategy has wrapped the backbone."""
+        from transformers import PreTrainedModel
+
+        inner = next(module for module in self.backbone.modules() if isinstance(module, PreTrainedModel))
+        layer: nn.Module = inner.get_input_embeddings()
+        return layer
 
     def _windows(self, ids: Tensor, mask: Tensor, types: Tensor, *, window: int) -> Tensor:
         """Tokens [batch, tokens, dim], each window of a row read alone."""

@@ -108,3 +108,41 @@ def test_balanced_weights_of_many_labels_are_negatives_to_positives_within_limit
 )
 def test_kind_and_labels_come_from_the_values(values, multilabel, expected):
     assert problem_of(values, multilabel=multilabel) == expected
+
+
+def naive_focal(logits, truth, *, gamma, weights):
+    """Lin et al. (2017), a label at a time."""
+    total = share = 0.0
+    for row, label in zip(logits.tolist(), truth, strict=True):
+        probability = math.exp(row[label]) / sum(math.exp(value) for value in row)
+        total += weights[label] * -((1 - probability) ** gamma) * math.log(probability)
+        share += weights[label]
+    return total / share
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_focal_loss_of_one_label(weights, gamma):
+    model = head("multiclass", class_weights=weights, focal_gamma=gamma)
+    found = model.loss({"logits": LOGITS}, {"labels": torch.tensor([0, 2, 1, 1])})
+    expected = naive_focal(LOGITS, [0, 2, 1, 1], gamma=gamma, weights=(1, 1, 1) if weights is None else weights)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_focal_loss_of_many_labels_is_torchvisions():
+    from torchvision.ops import sigmoid_focal_loss
+
+    truth = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], dtype=torch.bool)
+    found = head("multilabel", focal_gamma=2.0).loss({"logits": LOGITS}, {"labels": truth})
+    expected = sigmoid_focal_loss(LOGITS, truth.float(), alpha=-1, gamma=2.0, reduction="mean")
+    torch.testing.assert_close(found, expected)
+
+
+def test_focal_loss_counts_a_sure_answer_less():
+    sure, unsure = torch.tensor([[4.0, 0.0, 0.0]]), torch.tensor([[0.1, 0.0, 0.0]])
+    ratios = []
+    for gamma in (0.0, 2.0):
+        model = head("multiclass", focal_gamma=gamma)
+        truth = {"labels": torch.tensor([0])}
+        ratios.append(float(model.loss({"logits": sure}, truth) / model.loss({"logits": unsure}, truth)))
+    assert ratios[1] < ratios[0] / 50

@@ -66,3 +66,22 @@ def test_pictures_and_finished_vectors_cost_the_same():
         "number": ModalityInput(np.ones(4, bool), vectors=np.zeros((4, 2), np.float32)),
     }
     assert row_costs(given) is None
+
+
+def test_texts_are_augmented_in_training_alone_and_by_their_generator(tmp_path):
+    from modalities.preparation.text import TextPreparation
+    from modalities.text_models import load_tokenizer
+    from tests.support.tiny_models import WORDS, write_bert
+    from training.inputs import TextSource
+
+    tokenizer, padding = load_tokenizer(model="bert", weights=str(write_bert(tmp_path / "bert")))
+    prepare = TextPreparation(tokenizer=tokenizer, columns=("t",), max_tokens=30, padding_id=padding)
+    texts = [" ".join(WORDS[5:10] * 4), None, " ".join(WORDS[:4] * 4)]
+    source = TextSource(preparation=prepare, values=texts, augmentation="delete_swap")
+    rows = np.array([0, 2])
+    plain = source.arrays(rows, random=None)["input_ids"]
+    first, again, other = (source.arrays(rows, random=np.random.default_rng(seed))["input_ids"] for seed in (1, 1, 2))
+    assert (plain == TextSource(preparation=prepare, values=texts).arrays(rows, random=None)["input_ids"]).all()
+    assert (first == again).all()
+    assert first.shape != plain.shape or (first != plain).any()
+    assert first.shape != other.shape or (first != other).any()
