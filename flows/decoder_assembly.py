@@ -81,7 +81,8 @@ def classification_decoder(
     from heads.classification import problem_of
 
     multilabel = column_kind == "labels"
-    problem, labels = problem_of(list(training), multilabel=multilabel)
+    described = settings.zero_shot.descriptions if isinstance(settings, Classification) and settings.zero_shot else {}
+    problem, labels = problem_of([*training, *described], multilabel=multilabel)
     if len(labels) < (1 if multilabel else 2):
         raise DataError(
             f"tasks.{task}.target: {settings.target!r} has the value(s) {list(labels)} in the training rows; "

@@ -15,7 +15,8 @@ class ClassificationHead(nn.Module):
     """A fused embedding [batch, dim] to logits [batch, labels].
 
     Cross-entropy for binary (as two labels) and multiclass, binary cross-entropy for multilabel. A loss of
-    `heads.cost_losses` may stand `instead` of cross-entropy, one more `beside` it.
+    `heads.cost_losses` may stand `instead` of cross-entropy, one more `beside` it. `prototypes` (`heads.prototypes`)
+    give the logits in the place of a linear layer.
     """
 
     reads: ClassVar[Literal["fused"]] = "fused"
@@ -31,13 +32,14 @@ class ClassificationHead(nn.Module):
         label_smoothing: float = 0.0,
         instead: nn.Module | None = None,
         beside: nn.Module | None = None,
+        prototypes: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.instead = instead
         self.beside = beside
         self.problem = problem
         self.label_smoothing = label_smoothing
-        self.linear = nn.Linear(dim, labels)
+        self.linear = nn.Linear(dim, labels) if prototypes is None else prototypes
         weights = np.ones(labels) if class_weights is None else class_weights
         self.register_buffer("class_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
 
