@@ -17,6 +17,7 @@ BENCHES = {
     "ingestion_kills": "1,000 times `kill -9` at random moments of an ingestion",
     "training": "fits against AutoGluon-MultiModal: metric, time, memory (AUTOGLUON_PYTHON names its interpreter)",
     "ikea_fusion": "text, picture and both over grouped folds of a catalogue, and both without the picture",
+    "few_shot": "Banking77 with ten rows an intent: contrastive pairs, prototypes, a frozen head; and with none",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }
