@@ -43,3 +43,9 @@ def learned_values(task: str, settings: Classification, training: Sequence[objec
             f"{suggestion(label, present)} Name labels of {settings.target!r}, as they are written there."
         )
     return [None if unknown and str(value) in unknown else value for value in training]
+
+
+def described_labels(settings: Classification) -> list[str]:
+    """Labels that are told by a text, and so are known without a row, but for those that are held out."""
+    unknown = () if settings.out_of_scope is None else settings.out_of_scope.unknown
+    return [] if settings.zero_shot is None else [one for one in settings.zero_shot.descriptions if one not in unknown]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flows.confidence_assembly import confident, learned_values
+from flows.confidence_assembly import confident, described_labels, learned_values
 from flows.cost_assembly import cost_decoder, knows_costs
 from flows.detection_assembly import detection_decoder
 from flows.scenario_columns import task_inputs
@@ -82,8 +82,11 @@ def classification_decoder(
     from heads.classification import problem_of
 
     multilabel = column_kind == "labels"
-    values = learned_values(task, settings, training) if isinstance(settings, Classification) else list(training)
-    problem, labels = problem_of(values, multilabel=multilabel)
+    values, described = list(training), []
+    if isinstance(settings, Classification):
+        values = learned_values(task, settings, training)
+        described = described_labels(settings)
+    problem, labels = problem_of([*values, *described], multilabel=multilabel)
     if len(labels) < (1 if multilabel else 2):
         raise DataError(
             f"tasks.{task}.target: {settings.target!r} has the value(s) {list(labels)} in the training rows; "

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 from flows.detection_checks import detection_problems
+from flows.label_checks import label_problems
 from flows.modality_spec import Image, Pretrain, Text
-from flows.scenario_columns import modality_columns, table_of, task_inputs
+from flows.scenario_columns import contrastive_tasks, modality_columns, table_of, task_inputs
 from flows.source_checks import unknown
 from flows.source_spec import Rows
 from flows.spec import Scenario
 from flows.task_spec import Alignment, Classification
 
-OF_TEXT, OF_PICTURES = {"mask", "unit"}, {"mask", "patch", "noise"}
+OF_TEXT, OF_PICTURES = {"mask", "unit", "label_names"}, {"mask", "patch", "noise"}
+OF_CONTRAST, OF_GUESSING = {"task", "temperature", "label_names"}, {"rows", "mask", "unit", "patch", "noise"}
 
 
 def further_problems(scenario: Scenario) -> list[str]:
@@ -20,6 +22,7 @@ def further_problems(scenario: Scenario) -> list[str]:
         if isinstance(task, Classification):
             rows = scenario.data[table_of(scenario, name)]
             found += [*cost_problems(name, task, rows), *confidence_problems(name, task, rows)]
+            found += label_problems(scenario, name, task)
         elif isinstance(task, Alignment):
             found += pair_problems(scenario, name)
     return found
@@ -72,6 +75,7 @@ def pretrain_problems(scenario: Scenario) -> Iterator[str]:
             yield f"pretrain.{name}: a modality of kind {modality.kind} has no encoder; image and text have one."
             continue
         yield from wrong_settings(name, settings, modality)
+        yield from contrast_problems(scenario, name, settings)
         for table in settings.rows:
             if table not in scenario.data:
                 yield unknown(f"pretrain.{name}.rows", table, scenario.data)
@@ -79,10 +83,31 @@ def pretrain_problems(scenario: Scenario) -> Iterator[str]:
                 yield f"pretrain.{name}.rows: data.{table} has no column that the modality reads."
 
 
+def contrast_problems(scenario: Scenario, name: str, settings: Pretrain) -> Iterator[str]:
+    """Contrastive learning without a task whose labels it can learn from, or keys that are of the other kinds."""
+    contrastive = settings.kind == "contrastive"
+    for key in sorted(settings.model_fields_set & (OF_GUESSING if contrastive else OF_CONTRAST)):
+        told = "contrastive learning" if contrastive else "any kind but contrastive"
+        yield f"pretrain.{name}.{key}: means nothing to {told}. Leave it out."
+    if not contrastive:
+        return
+    fitting = contrastive_tasks(scenario, name)
+    if settings.task is None and len(fitting) != 1:
+        yield (
+            f"pretrain.{name}.task: missing; {len(fitting)} tasks of kind classification read {name!r} and have one "
+            f"label a row ({', '.join(fitting) or 'none'}). Name the one to learn from."
+        )
+    elif settings.task is not None and settings.task not in fitting:
+        yield (
+            f"pretrain.{name}.task: {settings.task!r} is no classification that reads {name!r} and has one label a "
+            f"row. Allowed: {', '.join(fitting) or 'none'}."
+        )
+
+
 def wrong_settings(name: str, settings: Pretrain, modality: Image | Text) -> Iterator[str]:
     """A kind of pretraining, or a key, that belongs to the other modality."""
     of_text = isinstance(modality, Text)
-    kinds = ("masked_language",) if of_text else ("masked_picture", "denoising")
+    kinds = ("masked_language", "contrastive") if of_text else ("masked_picture", "denoising", "contrastive")
     if settings.kind is not None and settings.kind not in kinds:
         yield f"pretrain.{name}.kind: {settings.kind!r} is not for {modality.kind}. Allowed: {', '.join(kinds)}."
     for key in sorted(settings.model_fields_set & ((OF_PICTURES - OF_TEXT) if of_text else (OF_TEXT - OF_PICTURES))):

@@ -9,6 +9,7 @@ from flows.modality_spec import Text
 from flows.scenario_columns import task_inputs
 from flows.spec import Scenario
 from flows.task_spec import Alignment, Classification, Regression, Relation, Span, TokenClassification
+from flows.zero_shot import has_prototypes, is_zero_shot
 from heads.decoder import Decoder, Truth
 from heads.decoding import ClassificationDecoder
 from heads.relation_decoding import RelationDecoder
@@ -63,7 +64,17 @@ def classification_head(
         instead=instead,
         beside=beside,
         gives_fused=decoder.scope is not None and decoder.scope.reads_fused,
+        prototypes=prototypes(settings, labels=len(decoder.labels), dim=dim),
     )
+
+
+def prototypes(settings: Classification, *, labels: int, dim: int) -> "nn.Module | None":
+    """One vector a label, which a task without a fit leaves as it is; None for a linear layer."""
+    from heads.prototypes import Prototypes
+
+    if not has_prototypes(settings):
+        return None
+    return Prototypes(dim=dim, labels=labels, learned=not is_zero_shot(settings))
 
 
 def alignment_head(settings: Alignment, *, dims: tuple[int, int]) -> "nn.Module":

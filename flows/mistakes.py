@@ -44,6 +44,7 @@ KEYS_OF_SEVERAL_FORMS = {
     "loss_weight": 3,
     "costs": 3,
     "hierarchy": 3,
+    "zero_shot": 5,
     "sampling": 2,
 }
 

@@ -78,19 +78,27 @@ Modality = Annotated[Image | Text | Characters | Number | Category, Field(discri
 
 
 class Pretrain(Section):
-    """What an encoder learns before the fit, from rows without labels.
+    """What an encoder learns before the fit: from rows without labels, or with `contrastive` from few labelled ones.
 
     A text encoder guesses hidden tokens, words or spans of words (`masked_language`); a picture encoder paints hidden
     patches (`masked_picture`) or the picture under noise (`denoising`). `rows` are the tables whose training rows are
     read, by default those of the tasks. `mask` is the share that is hidden: 0.15 of a text, 0.6 of a picture.
+
+    `contrastive` brings the training rows of one label of a `task` together, where there is one classification this
+    one. `label_names` puts each label's name, in words, among a text's rows; `patience` stops after so many epochs in
+    which the validation rows' loss has not fallen, and takes the best epoch (0: all epochs, and the last).
     """
 
-    kind: Literal["masked_language", "masked_picture", "denoising"] | None = None
+    kind: Literal["masked_language", "masked_picture", "denoising", "contrastive"] | None = None
     rows: tuple[str, ...] = ()
-    epochs: Positive = 5
-    batch_size: Positive = 64
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    epochs: Positive | None = None
+    batch_size: Annotated[int, Field(ge=2)] | None = None
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
     mask: Annotated[float, Field(gt=0, lt=1)] | None = None
     unit: Literal["token", "word", "span"] | None = None
     patch: Positive | None = None
     noise: Annotated[float, Field(gt=0)] | None = None
+    task: str | None = None
+    temperature: Annotated[float, Field(ge=0.01, le=1.0)] | None = None
+    label_names: bool = False
+    patience: Annotated[int, Field(ge=0)] = 0

@@ -52,6 +52,17 @@ def span_columns(scenario: Scenario, task: str) -> tuple[str, str]:
     return question, context
 
 
+def contrastive_tasks(scenario: Scenario, name: str) -> list[str]:
+    """The tasks whose labels an encoder can learn from: classes, one a row, that are told from its modality."""
+    return [
+        task
+        for task, settings in scenario.tasks.items()
+        if settings.kind == "classification"
+        and scenario.data[table_of(scenario, task)].columns.get(settings.target) == "category"
+        and name in task_inputs(scenario, task)
+    ]
+
+
 def columns_over_tables(scenario: Scenario, name: str) -> tuple[str, ...]:
     """The columns that a modality reads, over all tables that are embedded."""
     index = [scenario.index.rows] if scenario.index else []

@@ -9,7 +9,7 @@ from flows.head_assembly import alignment_head, build_head
 from flows.scenario_columns import task_inputs
 from flows.spec import Scenario
 from flows.task_reads import READS
-from flows.task_spec import Alignment, Detection
+from flows.task_spec import Alignment, Classification, Detection
 from heads.decoder import Decoder, Truth
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def build_task(
 
     `training` is the truth of the training rows, which may weigh the loss; without it the model can only answer.
     """
+    from modalities.fusion import Unchanged
     from training.task_models import FusedTask, PairTask, TokenTask
 
     settings = scenario.tasks[task]
@@ -35,5 +36,11 @@ def build_task(
         (name,) = task_inputs(scenario, task)
         head = build_head(scenario, task, decoder=decoder, dim=dims[name], training=training)
         return TokenTask(modality=name, head=head)
+    if isinstance(settings, Classification) and settings.zero_shot is not None:
+        (name,) = task_inputs(scenario, task)
+        # Nearness to the labels' texts means something between embeddings as their encoder gives them.
+        unchanged = Unchanged(name=name, dim=dims[name])
+        head = build_head(scenario, task, decoder=decoder, dim=dims[name], training=training)
+        return FusedTask(fusion=unchanged, head=head)
     fusion = build_fusion(scenario, task, {name: dims[name] for name in task_inputs(scenario, task)})
     return FusedTask(fusion=fusion, head=build_head(scenario, task, decoder=decoder, dim=fusion.dim, training=training))

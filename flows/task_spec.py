@@ -62,15 +62,31 @@ class OutOfScope(Section):
     unknown: tuple[str, ...] = ()
 
 
+class ZeroShot(Section):
+    """Classes told by texts: `descriptions` of labels, one or several each, else the label's name in the `template`.
+
+    `weight` is the share that the texts have where prototypes begin between them and the training rows' means.
+    """
+
+    descriptions: dict[str, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    template: str = "{label}"
+    weight: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+
+
 class Classification(FusedTask):
     """Binary or multiclass for a `category` column, multilabel for a `labels` column.
 
     `loss: focal` lets rows that are answered rightly count less, the more so the higher `gamma` is.
     `costs` says what a mistake costs, by true and then by answered label (others cost `other_cost`), or as a matrix
     over the sorted labels. `hierarchy` gives each label its parents, from the most general one on.
+
+    `head: prototypes` answers by nearness to one vector a label, which begins at its training rows' mean. With
+    `zero_shot` the text's nearness to the labels' own texts decides and nothing is fitted; prototypes begin between.
     """
 
     kind: Literal["classification"]
+    head: Literal["linear", "prototypes"] = "linear"
+    zero_shot: ZeroShot | None = None
     class_weights: Literal["none", "balanced"] = "none"
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     gamma: Annotated[float, Field(gt=0, le=10)] = 2.0

@@ -18,7 +18,8 @@ class ClassificationHead(nn.Module):
     Cross-entropy for binary (as two labels) and multiclass, binary cross-entropy for multilabel. A loss of
     `heads.cost_losses` may stand `instead` of cross-entropy, one more `beside` it. With a `focal_gamma` above 0 rows
     that are already answered rightly count less (Lin et al., "Focal Loss for Dense Object Detection", 2017). With
-    `gives_fused` the embedding is an output too, for `heads.scope`.
+    `gives_fused` the embedding is an output too, for `heads.scope`. `prototypes` (`heads.prototypes`) give the logits
+    in the place of a linear layer.
     """
 
     reads: ClassVar[Literal["fused"]] = "fused"
@@ -36,6 +37,7 @@ class ClassificationHead(nn.Module):
         instead: nn.Module | None = None,
         beside: nn.Module | None = None,
         gives_fused: bool = False,
+        prototypes: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.gives_fused = gives_fused
@@ -44,7 +46,7 @@ class ClassificationHead(nn.Module):
         self.problem = problem
         self.label_smoothing = label_smoothing
         self.focal_gamma = focal_gamma
-        self.linear = nn.Linear(dim, labels)
+        self.linear = nn.Linear(dim, labels) if prototypes is None else prototypes
         weights = np.ones(labels) if class_weights is None else class_weights
         self.register_buffer("class_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
 

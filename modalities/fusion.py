@@ -68,6 +68,20 @@ class Fusion(nn.Module):
         return {name: kept[:, place] for place, name in enumerate(self.names)}
 
 
+class Unchanged(nn.Module):
+    """One modality's embedding as its encoder gives it, zeros for rows that do not have it; nothing is learned."""
+
+    def __init__(self, *, name: str, dim: int) -> None:
+        super().__init__()
+        self.names = (name,)
+        self.dim = dim
+
+    def forward(self, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:
+        """The embedding [batch, dim]. `present` is 1 or 0, [batch]."""
+        (name,) = self.names
+        return embeddings[name] * present[name].unsqueeze(1)
+
+
 class ConcatFusion(Fusion):
     """All embeddings side by side, [batch, sum of dims], or through one hidden layer."""
 

@@ -1,4 +1,4 @@
-"""Pretraining: an encoder learns from rows without labels, resumable at any step to the same result."""
+"""Pretraining: an encoder learns before any head does, resumable at any step to the same result."""
 
 import time
 from collections.abc import Callable
@@ -41,9 +41,18 @@ class Place:
     losses: list[float] = field(default_factory=list)
     held_out_losses: list[float] = field(default_factory=list)
 
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 0, with the lowest held-out loss; -1 before there is one."""
+        known = [loss if np.isfinite(loss) else np.inf for loss in self.held_out_losses]
+        return int(np.argmin(known)) if known else -1
+
 
 class Pretraining:
-    """Fits an objective over `rows`; held-out rows are only looked at, always behind the same masks."""
+    """Fits an objective over `rows`; held-out rows are only looked at, always behind the same masks.
+
+    With a `patience`, so many epochs without a lower held-out loss end it, and the best epoch's weights are kept.
+    """
 
     def __init__(
         self,
@@ -59,6 +68,7 @@ class Pretraining:
         learning_rate: float = 5e-4,
         weight_decay: float = 0.01,
         warmup: float = 0.1,
+        patience: int = 0,
         checkpoint_seconds: float = 20.0,
         name: str = "pretrain",
         progress: Progress = SILENT,
@@ -75,6 +85,7 @@ class Pretraining:
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.warmup = warmup
+        self.patience = patience if len(held_out) else 0
         self.checkpoint_seconds = checkpoint_seconds
         self.name = name
         self.progress = progress
@@ -83,23 +94,30 @@ class Pretraining:
         self.optimizer = torch.optim.AdamW(decay_groups(self.module, weight_decay), lr=learning_rate)
         self.scaler = placement.scaler()
         self.place = Place()
+        self.best: dict[str, torch.Tensor] = {}
         self._saved_at = time.monotonic()
 
     def run(self) -> PretrainResult:
         """Pretrain to the end, from the newest checkpoint where there is one."""
         found = load_checkpoint(self.folder, model=self.module, optimizer=self.optimizer, scaler=self.scaler)
         if found is not None:
-            self.place = Place(**found[0])
+            self.place, self.best = Place(**found[0]), found[1]
             self.progress.log(f"{self.name} goes on at epoch {self.place.epoch + 1}, step {self.place.step}")
         resumed, here = self.place.step, self.place
         with self.progress.stage(self.name, total=self.epochs * len(self.rows), unit="rows") as bar:
             bar.advance(here.epoch * len(self.rows) + here.loss_rows)
-            while here.epoch < self.epochs:
+            while here.epoch < self.epochs and not self._exhausted():
                 self._epoch(bar)
+        if self.best:
+            self.module.load_state_dict(self.best)
         self.module.eval()
         return PretrainResult(
             losses=tuple(here.losses), held_out_losses=tuple(here.held_out_losses), resumed_at_step=resumed
         )
+
+    def _exhausted(self) -> bool:
+        here = self.place
+        return bool(self.patience) and here.epoch - 1 - here.best_epoch >= self.patience and here.epoch > 0
 
     def _epoch(self, bar: Bar) -> None:
         here = self.place
@@ -115,6 +133,8 @@ class Pretraining:
         loss, held_out = here.loss_sum / max(here.loss_rows, 1), self._held_out_loss()
         here.losses.append(loss)
         here.held_out_losses.append(held_out)
+        if self.patience and here.best_epoch == here.epoch:
+            self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.module.state_dict().items()}
         here.epoch, here.batch, here.loss_sum, here.loss_rows = here.epoch + 1, 0, 0.0, 0
         bar.say(f"epoch {here.epoch}: loss {loss:.3f}, held out {held_out:.3f}")
         if self.on_epoch is not None:
@@ -168,7 +188,7 @@ class Pretraining:
             model=self.module,
             optimizer=self.optimizer,
             scaler=self.scaler,
-            best={},
+            best=self.best,
             position=vars(self.place),
         )
         self._saved_at = time.monotonic()

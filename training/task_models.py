@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from modalities.encoders.embeddings import Embeddings
-from modalities.fusion import Fusion
+from modalities.fusion import Fusion, Unchanged
 
 Outputs = dict[str, Tensor]
 Given = list[tuple[Embeddings, dict[str, Tensor]]]
@@ -46,7 +46,7 @@ class TaskModel(nn.Module, ABC):
 class FusedTask(TaskModel):
     """Fusion of pooled embeddings, whatever is missing, and a head on the fused one."""
 
-    def __init__(self, *, fusion: Fusion, head: nn.Module) -> None:
+    def __init__(self, *, fusion: Fusion | Unchanged, head: nn.Module) -> None:
         super().__init__(inputs=fusion.names, head=head)
         self.fusion = fusion
 

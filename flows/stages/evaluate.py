@@ -181,8 +181,9 @@ def draw_reliability(folder: Path, task: str, confidence: np.ndarray, right: np.
 
 
 def draw_history(job: Job, folder: Any) -> None:
-    """The course of the fit."""
+    """The course of the fit, where there was one."""
     from flows.pictures import learning_curve
 
     fitted = job.finished("fit") or {"history": []}
-    learning_curve(folder / "learning_curve.png", history=fitted["history"], title=job.scenario.title)
+    if fitted["history"]:
+        learning_curve(folder / "learning_curve.png", history=fitted["history"], title=job.scenario.title)

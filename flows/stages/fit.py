@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from flows.stages.climb import climb
 from flows.stages.fitted import save_fitted
 from flows.stages.job import Job
-from flows.stages.material import Material, Ready
+from flows.stages.material import Material, Ready, told
 from flows.stages.teamwork import fit_team
 from flows.strategies import fit_plans
+from flows.zero_shot import learns_nothing
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
     from training.process import set_up_process
 
     set_up_process()
+    if learns_nothing(job.scenario):
+        return unfitted(Material(job, progress=progress))
     if job.scenario.recipe.strategy == "auto":
         # Which rung comes next depends on the time: one process decides, so one process climbs.
         material = Material(job, progress=progress)
@@ -51,6 +54,24 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
         "stopped_early": result.stopped_early,
         "resumed_at_step": result.resumed_at_step,
         "history": [vars(epoch) for epoch in result.history],
+    }
+
+
+def unfitted(material: Material) -> dict[str, Any]:
+    """Save tasks that answer as they are built."""
+    plan = fit_plans(material.job.scenario)[0]
+    model, tunings = material.model(plan, material.inputs(plan), start=None)
+    save_fitted(material.job.folder, model, material.targets, tunings)
+    return {
+        **told(material.placement),
+        "processes": 1,
+        "strategies": {},
+        "trained_parameters": 0,
+        "best_epoch": 0,
+        "best_metric": None,
+        "stopped_early": False,
+        "resumed_at_step": 0,
+        "history": [],
     }
 
 

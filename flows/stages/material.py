@@ -12,6 +12,7 @@ from flows.decoder_assembly import build_decoder
 from flows.mix_assembly import build_mixing
 from flows.modality_spec import Image, Text
 from flows.scenario_columns import table_of, task_inputs
+from flows.stages.beginnings import begin_prototypes
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.fitted import load_encoder, load_tasks
 from flows.stages.job import Job
@@ -206,7 +207,9 @@ class Material:
         }
         learned = [task for task, goal in self.targets.items() if goal.loss_weight == "learned"]
         model = ApplicationModel(encoders=encoders, tasks=tasks, learned_weights=learned)
-        if start is not None:
+        if start is None:
+            begin_prototypes(job, model, inputs, self.targets, progress=self.progress)
+        else:
             load_tasks(model, start)
         return model, tunings
 

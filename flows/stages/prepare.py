@@ -7,6 +7,7 @@ import numpy as np
 from flows.assembly import build_preparation
 from flows.scenario_columns import table_of
 from flows.stages.job import Job
+from flows.zero_shot import is_zero_shot
 from modalities.preparation.words import WordPreparation
 from polyloom.durable import publish_folder
 from polyloom.errors import DataError
@@ -38,7 +39,8 @@ def prepare(job: Job, *, progress: Progress) -> dict[str, Any]:
 def refuse_empty_splits(job: Job, task: str) -> None:
     """Raises DataError when a task has nothing to learn from, to choose by or to be judged on."""
     counts = {name: len(job.split(name, task=task)) for name in ("train", "validation", "test")}
-    empty = [name for name, count in counts.items() if not count]
+    unfitted = is_zero_shot(job.scenario.tasks[task])
+    empty = [name for name, count in counts.items() if not count and not (unfitted and name == "train")]
     if empty:
         raise DataError(
             f"data.{table_of(job.scenario, task)}: no rows in the split(s) {', '.join(empty)} ({counts}). "

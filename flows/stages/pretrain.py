@@ -1,4 +1,4 @@
-"""Pretraining: an encoder learns from training rows without labels, once for all runs that would do the same."""
+"""Pretraining: an encoder learns from training rows before the fit, once for all runs that would do the same."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.assembly import build_encoder
-from flows.pretrain_assembly import build_objective
-from flows.stages.job import Job, modality_values
+from flows.pretrain_assembly import build_objective, label_objective, pace_of
+from flows.stages.job import Job
+from flows.stages.lesson import Lesson, lesson_of
 from flows.stages.pretrained import pretraining_key, weights_of
 from polyloom.durable import file_digest, publish_folder, read_json, write_json
-from polyloom.errors import DataError
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
     from torch import nn
 
-HELD_OUT = 1000
+    from training.pretraining_objectives import Objective
+
 OnEpoch = Callable[[str, int, float, float], None]
 
 
@@ -32,77 +33,67 @@ def pretrain(job: Job, *, progress: Progress, on_epoch: OnEpoch) -> dict[str, An
 
 def pretrained(job: Job, name: str, progress: Progress, on_epoch: OnEpoch) -> dict[str, Any]:
     """One encoder's weights, as a digest, and the course of their making; made only where nobody has yet."""
-    rows, held_out = unlabelled(job, name)
-    key = pretraining_key(job, name, [digest for digest, _ in [*rows, *held_out]], rows=len(rows))
+    lesson = lesson_of(job, name)
+    key = pretraining_key(job, name, lesson.identity, rows=lesson.rows)
     folder = weights_of(key).parent
     if not folder.is_dir():
-        values = [value for _, value in [*rows, *held_out]]
-        facts, encoder = run(job, name, values, rows=len(rows), progress=progress, on_epoch=on_epoch)
+        facts, encoder = run(job, name, lesson, progress=progress, on_epoch=on_epoch)
         publish(folder, encoder, facts)
     return {"key": key, "weights": file_digest(weights_of(key)), **read_json(folder / "pretraining.json")}
 
 
-def unlabelled(job: Job, name: str) -> tuple[list[tuple[str, object]], list[tuple[str, object]]]:
-    """Distinct values to learn from, of training rows, and some to look at, of validation rows, each with its hash.
-
-    What stands in a test row of the tasks is left out, in whichever table it comes again.
-    """
-    settings, preparation = job.scenario.pretrain[name], job.preparations[name]
-    tested = {given for row, given in hashed(job, name, job.task_rows) if row["_split"] == "test"}
-    parts: dict[str, dict[str, object]] = {"validation": {}, "train": {}}
-    for table in settings.rows or job.task_tables:
-        for row, digest in hashed(job, name, job.rows(table)):
-            if digest is not None and digest not in tested and row["_split"] in parts:
-                parts[str(row["_split"])].setdefault(digest, preparation.value(row))
-    held_out = list(parts["validation"].items())[:HELD_OUT]
-    rows = [pair for pair in parts["train"].items() if pair[0] not in parts["validation"]]
-    if len(rows) < 2:
-        raise DataError(
-            f"pretrain.{name}: {len(rows)} training row(s) have something to learn from; two are the least. "
-            f"Name tables with more under pretrain.{name}.rows."
-        )
-    return rows, held_out
-
-
-def hashed(job: Job, name: str, rows: list[dict[str, object]]) -> list[tuple[dict[str, object], str | None]]:
-    """Rows, each with the hash of its value of a modality."""
-    return list(zip(rows, modality_values(job.preparations[name], rows).hashes, strict=True))
-
-
 def run(
-    job: Job, name: str, values: list[object], *, rows: int, progress: Progress, on_epoch: OnEpoch
+    job: Job, name: str, lesson: Lesson, *, progress: Progress, on_epoch: OnEpoch
 ) -> tuple[dict[str, Any], "nn.Module"]:
-    """Pretrain on the first `rows` values, looking at the others."""
+    """Pretrain on a lesson."""
     from training.device import place
     from training.pretraining import Pretraining
     from training.process import set_up_process
 
     recipe, settings = job.scenario.recipe, job.scenario.pretrain[name]
+    pace = pace_of(settings)
     set_up_process()
     encoder = build_encoder(job.scenario.modalities[name], seed=recipe.seed)
-    objective = build_objective(job.scenario, name, encoder=encoder, preparation=job.preparations[name], values=values)
+    objective = objective_of(job, name, lesson, encoder)
     result = Pretraining(
         objective=objective,
-        rows=np.arange(rows),
-        held_out=np.arange(rows, len(values)),
+        rows=np.arange(lesson.rows),
+        held_out=np.arange(lesson.rows, len(lesson.values)),
         folder=job.folder / "pretraining" / name,
         placement=place(recipe.precision),
-        epochs=settings.epochs,
+        epochs=pace.epochs,
         seed=recipe.seed,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
+        batch_size=pace.batch_size,
+        learning_rate=pace.learning_rate,
+        patience=settings.patience,
         checkpoint_seconds=recipe.checkpoint_seconds,
         name=f"pretrain {name}",
         progress=progress,
         on_epoch=lambda epoch, loss, held_out: on_epoch(name, epoch, loss, held_out),
     ).run()
     facts = {
-        "rows": rows,
+        "rows": lesson.rows,
         "losses": list(result.losses),
         "held_out_losses": [loss if np.isfinite(loss) else None for loss in result.held_out_losses],
         "resumed_at_step": result.resumed_at_step,
     }
     return facts, objective.encoder
+
+
+def objective_of(job: Job, name: str, lesson: Lesson, encoder: "nn.Module") -> "Objective":
+    """What an encoder is to learn of a lesson."""
+    preparation = job.preparations[name]
+    if lesson.labels is None:
+        return build_objective(job.scenario, name, encoder=encoder, preparation=preparation, values=lesson.values)
+    return label_objective(
+        job.scenario,
+        name,
+        encoder=encoder,
+        preparation=preparation,
+        values=lesson.values,
+        labels=lesson.labels,
+        rows=lesson.rows,
+    )
 
 
 def publish(folder: Path, encoder: "nn.Module", facts: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from heads.decoding import ClassificationDecoder
 from heads.detection import DetectionHead
 from heads.number_decoding import RegressionDecoder
 from heads.onnx import OnnxHead
+from heads.prototypes import Prototypes
 from heads.regression import RegressionHead
 from heads.relation import RelationHead
 from heads.relation_decoding import RelationDecoder
@@ -57,6 +58,17 @@ def fused(head: Callable[[int], torch.nn.Module]) -> TaskModel:
 def one_label() -> Case:
     given = ClassificationDecoder(problem="multiclass", labels=("a", "b", "c"))
     model = fused(lambda dim: ClassificationHead(dim=dim, labels=3, problem="multiclass"))
+    truth, unknown = {"labels": torch.tensor([0, 2, 1])}, {"labels": torch.tensor([-1, -1, -1])}
+    return Case(model, given, fused_example(DIMS), truth, unknown)
+
+
+def nearest_label() -> Case:
+    given = ClassificationDecoder(problem="multiclass", labels=("a", "b", "c"))
+    model = fused(
+        lambda dim: ClassificationHead(
+            dim=dim, labels=3, problem="multiclass", prototypes=Prototypes(dim=dim, labels=3, scale=4.0)
+        )
+    )
     truth, unknown = {"labels": torch.tensor([0, 2, 1])}, {"labels": torch.tensor([-1, -1, -1])}
     return Case(model, given, fused_example(DIMS), truth, unknown)
 
@@ -136,6 +148,7 @@ def boxes() -> Case:
 
 CASES: dict[str, Callable[[], Case]] = {
     "one label": one_label,
+    "nearest label": nearest_label,
     "many labels": many_labels,
     "number": number,
     "entities": entities,

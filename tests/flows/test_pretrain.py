@@ -86,7 +86,10 @@ def test_what_was_learned_before_is_not_learned_again(ran):
     [
         ("pretrain.words={}", "pretrain.words: 'words' is not there"),
         ("pretrain.text.rows=[nowhere]", "pretrain.text.rows: 'nowhere' is not there"),
-        ("pretrain.text.kind=denoising", "pretrain.text.kind: 'denoising' is not for text. Allowed: masked_language."),
+        (
+            "pretrain.text.kind=denoising",
+            "pretrain.text.kind: 'denoising' is not for text. Allowed: masked_language, contrastive.",
+        ),
         ("pretrain.image.unit=word", "pretrain.image.unit: means nothing to a modality of kind image"),
         ("pretrain.text.noise=0.1", "pretrain.text.noise: means nothing to a modality of kind text"),
         ("pretrain.text.mask=1", "pretrain.text.mask: 1 is too large"),

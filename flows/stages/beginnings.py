@@ -1,0 +1,62 @@
+"""Where heads of prototypes begin: at the means of their labels' training rows, or at what the labels say."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from flows.scenario_columns import task_inputs
+from flows.stages.encoders import open_encoder
+from flows.stages.job import Job
+from flows.task_spec import Classification, ZeroShot
+from flows.zero_shot import has_prototypes, is_zero_shot, label_texts
+from heads.decoding import ClassificationDecoder
+from heads.label_vectors import directions, label_means, mixed
+from polyloom.progress import Progress
+
+if TYPE_CHECKING:
+    from heads.prototypes import Prototypes
+    from training.inputs import ModalityInput
+    from training.model import ApplicationModel
+    from training.targets import Target
+    from training.task_models import TaskModel
+
+
+def begin_prototypes(
+    job: Job,
+    model: "ApplicationModel",
+    inputs: Mapping[str, "ModalityInput"],
+    targets: Mapping[str, "Target"],
+    *,
+    progress: Progress,
+) -> None:
+    """Put every task's prototypes where they begin."""
+    from training.fused import fused_embeddings
+
+    for task, settings in job.scenario.tasks.items():
+        decoder = targets[task].decoder
+        if not (isinstance(settings, Classification) and has_prototypes(settings)):
+            continue
+        if not isinstance(decoder, ClassificationDecoder):
+            raise TypeError(f"prototypes have no use for a decoder of kind {decoder.kind!r}")
+        told = None
+        if settings.zero_shot is not None:
+            told = label_vectors(job, task, settings.zero_shot, decoder.labels, progress=progress)
+        if told is None or not is_zero_shot(settings):
+            rows = job.split("train", task=task)
+            fused = fused_embeddings(model, inputs, task=task, rows=rows)
+            means = label_means(fused, targets[task].truth["labels"][rows], count=len(decoder.labels))
+            told = means if settings.zero_shot is None else mixed(means, told, share=settings.zero_shot.weight)
+        cast("Prototypes", cast("TaskModel", model.tasks[task]).head.linear).begin_at(told)
+
+
+def label_vectors(job: Job, task: str, settings: ZeroShot, labels: Sequence[str], *, progress: Progress) -> np.ndarray:
+    """What the task's own text encoder says of each label, at length 1 [labels, dim]; of several texts the mean."""
+    (name,) = task_inputs(job.scenario, task)
+    encoder, preparation = open_encoder(job, name, progress=progress), job.preparations[name]
+    texts = [label_texts(settings, label) for label in labels]
+    flat = [text for one in texts for text in one]
+    size = encoder.batch_size
+    parts = [encoder(preparation(flat[start : start + size])) for start in range(0, len(flat), size)]
+    owners = np.repeat(np.arange(len(labels)), [len(one) for one in texts])
+    return directions(label_means(directions(np.concatenate(parts)), owners, count=len(labels))).astype(np.float32)

@@ -1,0 +1,28 @@
+"""Which tasks answer by what their labels say, and which texts speak for a label."""
+
+from flows.spec import Scenario
+from flows.task_spec import AnyTask, Classification, ZeroShot
+from heads.label_words import label_words
+
+
+def is_zero_shot(settings: AnyTask) -> bool:
+    """Whether a task answers by its labels' own texts alone, so that there is nothing to fit."""
+    return isinstance(settings, Classification) and settings.zero_shot is not None and settings.head == "linear"
+
+
+def has_prototypes(settings: AnyTask) -> bool:
+    """Whether a task's classes are prototypes, learned or not."""
+    return isinstance(settings, Classification) and (settings.zero_shot is not None or settings.head == "prototypes")
+
+
+def learns_nothing(scenario: Scenario) -> bool:
+    """Whether no task of a scenario is fitted."""
+    return all(is_zero_shot(settings) for settings in scenario.tasks.values())
+
+
+def label_texts(settings: ZeroShot, label: str) -> tuple[str, ...]:
+    """The texts that speak for a label: its descriptions, else its name in words in the template."""
+    given = settings.descriptions.get(label)
+    if given is None:
+        return (settings.template.replace("{label}", label_words(label)),)
+    return (given,) if isinstance(given, str) else given
