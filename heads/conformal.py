@@ -65,7 +65,7 @@ class ConformalSets:
             above = above + self.penalty * np.maximum(ranks - self.free_labels, 0)
         scores = np.empty_like(above)
         np.put_along_axis(scores, order, above, axis=1)
-        return scores
+        return np.asarray(scores)
 
     def sets(self, probabilities: np.ndarray) -> np.ndarray:
         """Which labels are in each row's set, bool [rows, labels]."""
