@@ -100,7 +100,7 @@ class Stepping:
                 share = len(rows) / rows_in_group
                 given = self._loss_of(rows, random)
                 for loss in (given,) if isinstance(given, Tensor) else given:
-                    self._scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
+                    self._scaler.scale(loss * share).backward()
                     losses.append((loss.detach(), share))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
