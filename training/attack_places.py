@@ -117,4 +117,5 @@ def added(embedding: nn.Module, shift: Tensor) -> Iterator[None]:
 
 def row_lengths(change: Tensor) -> Tensor:
     """L2 length of each row [rows, 1, 1] of a change [rows, tokens, dim]."""
-    return change.flatten(1).norm(dim=1).view(-1, 1, 1)
+    lengths: Tensor = change.flatten(1).norm(dim=1).view(-1, 1, 1)
+    return lengths
