@@ -1,7 +1,6 @@
 """Classes by nearness: one vector a label, and how near an embedding is to each."""
 
 import math
-from typing import cast
 
 import numpy as np
 import torch
@@ -32,4 +31,4 @@ class Prototypes(nn.Module):
     def forward(self, fused: Tensor) -> Tensor:
         """Logits; an embedding or a prototype of zeros is as near to all."""
         cosines = functional.normalize(fused, dim=1) @ functional.normalize(self.vectors, dim=1).T
-        return cast("Tensor", cosines * self.log_scale.exp())
+        return cosines * self.log_scale.exp()

@@ -70,7 +70,7 @@ class LabelContrast:
         lengths = arrays["attention_mask"].sum(dim=1)
         order = lengths.argsort(stable=True)
         pooled = []
-        for piece in order.split(PIECE):
+        for piece in torch.split(order, PIECE):
             width = int(lengths[piece].max())
             pooled.append(self.encoder(*(arrays[name][piece, :width] for name in reads)).pooled)
         return torch.cat(pooled)[order.argsort()]
