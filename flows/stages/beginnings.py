@@ -31,23 +31,39 @@ def begin_prototypes(
     progress: Progress,
 ) -> None:
     """Put every task's prototypes where they begin."""
-    from training.fused import fused_embeddings
-
     for task, settings in job.scenario.tasks.items():
         decoder = targets[task].decoder
         if not (isinstance(settings, Classification) and has_prototypes(settings)):
             continue
         if not isinstance(decoder, ClassificationDecoder):
             raise TypeError(f"prototypes have no use for a decoder of kind {decoder.kind!r}")
-        told = None
-        if settings.zero_shot is not None:
-            told = label_vectors(job, task, settings.zero_shot, decoder.labels, progress=progress)
-        if told is None or not is_zero_shot(settings):
-            rows = job.split("train", task=task)
-            fused = fused_embeddings(model, inputs, task=task, rows=rows)
-            means = label_means(fused, targets[task].truth["labels"][rows], count=len(decoder.labels))
-            told = means if settings.zero_shot is None else mixed(means, told, share=settings.zero_shot.weight)
-        cast("Prototypes", cast("TaskModel", model.tasks[task]).head.linear).begin_at(told)
+        beginning = begin_at(job, model, inputs, targets[task], task=task, labels=decoder.labels, progress=progress)
+        cast("Prototypes", cast("TaskModel", model.tasks[task]).head.linear).begin_at(beginning)
+
+
+def begin_at(
+    job: Job,
+    model: "ApplicationModel",
+    inputs: Mapping[str, "ModalityInput"],
+    target: "Target",
+    *,
+    task: str,
+    labels: Sequence[str],
+    progress: Progress,
+) -> np.ndarray:
+    """Where a task's prototypes begin [labels, dim]: its labels' texts, the means of their rows, or between."""
+    from training.fused import fused_embeddings
+
+    settings = job.scenario.tasks[task]
+    zero_shot = settings.zero_shot if isinstance(settings, Classification) else None
+    if zero_shot is not None and is_zero_shot(settings):
+        return label_vectors(job, task, zero_shot, labels, progress=progress)
+    rows = job.split("train", task=task)
+    fused = fused_embeddings(model, inputs, task=task, rows=rows)
+    means = label_means(fused, target.truth["labels"][rows], count=len(labels))
+    if zero_shot is None:
+        return means
+    return mixed(means, label_vectors(job, task, zero_shot, labels, progress=progress), share=zero_shot.weight)
 
 
 def label_vectors(job: Job, task: str, settings: ZeroShot, labels: Sequence[str], *, progress: Progress) -> np.ndarray:
