@@ -230,8 +230,8 @@ def modality_input(
     modality = job.scenario.modalities[name]
     augmentation = modality.augment if isinstance(modality, Image) else "none"
     if isinstance(modality, Text) and isinstance(preparation, AnyText) and modality.augment != "none":
-        source = TextSource(preparation=preparation, values=given.values, augmentation=modality.augment)
-        return ModalityInput(present=given.present, source=source)
+        texts = TextSource(preparation=preparation, values=given.values, augmentation=modality.augment)
+        return ModalityInput(present=given.present, source=texts)
     for task, settings in job.scenario.tasks.items():
         if isinstance(settings, Detection) and name in task_inputs(job.scenario, task):
             truth = targets[task].truth

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def harmed_outputs(
     if wanted.typos:
         yield TYPOS, lambda: outputs_under(asked, mistyped(job, inputs))
     for key, damage in damages(wanted).items():
-        yield key, lambda damage=damage: outputs_under(asked, damaged(job, inputs, damage))
+        yield key, partial(outputs_under, asked, damaged(job, inputs, damage))
 
 
 def damages(wanted: Robustness) -> dict[str, Damage]:

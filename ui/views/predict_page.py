@@ -85,7 +85,8 @@ def _certainty(answer: service.Answer) -> str:
     if answer.in_scope is False:
         return "This looks like nothing that it has learned from: the answer means little."
     doubt = ", so treat it as a guess" if answer.probability < DOUBTFUL else ""
-    several = f"; it may be any of {', '.join(answer.label_set)}" if len(answer.label_set or ()) > 1 else ""
+    labels = answer.label_set or ()
+    several = f"; it may be any of {', '.join(labels)}" if len(labels) > 1 else ""
     return f"{100 * answer.probability:.0f}% sure{doubt}{several}"
 
 
