@@ -202,7 +202,7 @@ class ClassificationDecoder:
         """A JSON value that `from_json` reads; what is not used is left out."""
         facts = {"problem": self.problem, "labels": list(self.labels)}
         parts = {"curves": self.curves, "conformal": self.conformal, "scope": self.scope}
-        used = {name: part.to_json() for name, part in parts.items() if part is not None}
+        used: dict[str, Any] = {name: part.to_json() for name, part in parts.items() if part is not None}
         if self.calibration != "temperature":
             used["calibration"] = self.calibration
         if self.held_out:

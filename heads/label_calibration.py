@@ -55,7 +55,7 @@ class LabelCurves:
     def _curve(self, curve: Curve, odds: np.ndarray) -> np.ndarray:
         first, second = curve
         if self.method == "isotonic":
-            return np.interp(odds, first, second)
+            return np.asarray(np.interp(odds, first, second))
         return sigmoid(first[0] * odds + second[0])
 
     def to_json(self) -> dict[str, Any]:
