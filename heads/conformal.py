@@ -63,7 +63,7 @@ class ConformalSets:
         if self.score == "raps":
             ranks = np.arange(1, probabilities.shape[1] + 1)
             above = above + self.penalty * np.maximum(ranks - self.free_labels, 0)
-        scores = np.empty_like(above)
+        scores: np.ndarray = np.empty_like(above)
         np.put_along_axis(scores, order, above, axis=1)
         return np.asarray(scores)
 

@@ -15,10 +15,11 @@ def made_up(rows, *, seed, unknown=0):
     """Overconfident logits; the last `unknown` rows are of no label."""
     random = np.random.default_rng(seed)
     truth = random.integers(0, 12, rows)
-    logits = random.normal(size=(rows, 12)) + 2.5 * np.eye(12)[truth]
-    logits[rows - unknown :] = 0.5 * random.normal(size=(unknown, 12))
+    logits, fused = (random.normal(size=(rows, 12)) + away * np.eye(12)[truth] for away in (2.5, 5.0))
+    for array in (logits, fused):
+        array[rows - unknown :] = 0.3 * random.normal(size=(unknown, 12))
     truth[rows - unknown :] = HELD_OUT
-    return {"logits": 3 * logits, FUSED: logits}, {"labels": truth}
+    return {"logits": 6 * logits, FUSED: fused}, {"labels": truth}
 
 
 @pytest.fixture(scope="module")
