@@ -26,7 +26,7 @@ MISTAKES = {
     "misspelt key": ("  epochs:", "  epohcs:", "recipe.epohcs: unknown key. Did you mean 'epochs'? Allowed here: acc"),
     "misspelt key of a modality": (
         "words: {kind: characters}", "text: {kind: text, model: m, max_token: 3}",
-        "modalities.text.max_token: unknown key. Did you mean 'max_tokens'? Allowed here: columns, form, kind",
+        "modalities.text.max_token: unknown key. Did you mean 'max_tokens'? Allowed here: augment, columns, form",
     ),
     "misspelt section": ("\nmodalities:", "\nmodalites:", "modalites: unknown key. Did you mean 'modalities'?"),
     "missing section": ("gate: {", "# {", "gate: missing. Write for example `gate: {metric: colour.accuracy}`."),
