@@ -265,8 +265,9 @@ class Search:
             artifact_root=home() / "mlartifacts",
             scenario=self.loaded.scenario.name,
             fingerprint=f"tune-{fingerprint}",
-            flow_run_id=f"{self.asked.flow_run_id}-{name}",
-            tags=tags,
+            # A later session goes on with the same runs, though the flow run is another.
+            flow_run_id=f"tune-{self.asked.folder.name}-{name}",
+            tags={**tags, "polyloom.flow_run": self.asked.flow_run_id},
         )
 
 
