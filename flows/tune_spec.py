@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from flows.spec_section import Positive, Section
 
@@ -40,3 +40,12 @@ class Tune(Section):
     objectives: Annotated[tuple[Literal["metric", "latency"], ...], Field(min_length=1, max_length=2)] = ("metric",)
     prune: bool = True
     seed: int = 7
+
+    @field_validator("objectives")
+    @classmethod
+    def metric_first(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """The gate's metric, and beside it at most latency."""
+        if given not in {("metric",), ("metric", "latency")}:
+            message = f"[{', '.join(given)}] is not allowed; write [metric] or [metric, latency]"
+            raise ValueError(message)
+        return given

@@ -8,6 +8,8 @@ from flows import settings
 from flows.scenario_file import load_scenario
 from flows.server import prefect_server
 from flows.validation import check_before_work
+from flows.zero_shot import learns_nothing
+from polyloom.errors import RequestError
 from polyloom.progress import Progress
 
 
@@ -20,6 +22,8 @@ def tune_scenario(
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     loaded = load_scenario(given, overrides=overrides)
     check_before_work(loaded)
+    if learns_nothing(loaded.scenario):
+        raise RequestError(f"{loaded.scenario.name}: nothing is fitted here (zero_shot), so there is nothing to tune.")
     with prefect_server(progress=progress):
         from flows.tuning.search import tune
 

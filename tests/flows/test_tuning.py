@@ -144,6 +144,13 @@ def test_ranges_that_are_none_are_refused(wrong, said, tmp_path):
         load_scenario(str(path), overrides=[f"tune.space={{recipe.epochs: {wrong}}}"])
 
 
+@pytest.mark.parametrize("wrong", ["[latency]", "[latency, metric]", "[metric, metric]"])
+def test_the_metric_is_the_first_objective(wrong, tmp_path):
+    path = write_scenario("reviews", folder=tmp_path)
+    with pytest.raises(ScenarioError, match=r"write \[metric\] or \[metric, latency\]"):
+        load_scenario(str(path), overrides=[f"tune.objectives={wrong}"])
+
+
 def test_the_usual_space_holds_the_scenarios_own_settings(tmp_path):
     scenario = load_scenario(str(write_scenario("reviews", folder=tmp_path))).scenario
     space = dict(usual_space(scenario))
