@@ -43,7 +43,7 @@ FROZEN: Mapping[str, Any] = {
 }
 CONTRASTIVE = {"kind": "contrastive", "epochs": 3, "batch_size": 32, "learning_rate": 1e-4, "label_names": True}
 WAYS: Mapping[str, Mapping[str, Any]] = {
-    "contrastive pairs, then the frozen head": {**FROZEN, "pretrain": {"text": CONTRASTIVE}},
+    "contrastive pairs, then a head": {**FROZEN, "pretrain": {"text": CONTRASTIVE}},
     "frozen head": FROZEN,
     "prototypes": {**FROZEN, "tasks": {TASK: {"head": "prototypes"}}},
     "zero-shot, names of intents": {"tasks": {TASK: {"zero_shot": {}}}},
