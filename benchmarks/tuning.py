@@ -78,9 +78,9 @@ def tuned(path: Path, asked: argparse.Namespace) -> dict[str, Any]:
 def judged(path: Path, result: dict[str, Any], *, seed: int, asked: argparse.Namespace) -> list[Figure]:
     """The gain on the validation rows, and on the test rows with its interval."""
     from flows.scenario_file import load_scenario
+    from flows.stages.attempt import answers, fitted
     from flows.stages.ingest import ingest
     from flows.stages.job import Job
-    from flows.tuning.attempt import answers, fitted
     from heads.bootstrap import paired_difference
     from polyloom.durable import json_digest
     from polyloom.progress import SILENT

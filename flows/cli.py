@@ -12,6 +12,7 @@ from flows.cli_errors import Guarded
 from flows.cli_ingestion import COMMANDS
 from flows.cli_options import AS_JSON, SCENARIO
 from flows.cli_output import emit, table
+from flows.cli_techniques import techniques
 from flows.cli_tune import tune
 from polyloom.version import VERSION
 
@@ -289,7 +290,7 @@ def doctor(models: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-for command in (*COMMANDS, bench, tune):
+for command in (*COMMANDS, bench, techniques, tune):
     main.add_command(command)
 
 

@@ -13,6 +13,7 @@ from flows.recipe import Recipe
 from flows.source_spec import Data
 from flows.spec_section import Name, Section, Share
 from flows.task_spec import AnyTask, Fusion
+from flows.techniques_spec import Techniques
 from flows.tune_spec import Tune
 
 
@@ -103,5 +104,6 @@ class Scenario(DataScenario):
     recipe: Recipe = Recipe()
     index: Index | None = None
     tune: Tune | None = None
+    techniques: Techniques = Techniques()
     gate: Gate
     robustness: Robustness = Robustness()

@@ -57,7 +57,7 @@ class OutOfScope(Section):
     Labels of `unknown` are not learned; their rows show how well strangers are found.
     """
 
-    score: Literal["probability", "energy", "max_logit", "entropy", "distance"] = "energy"
+    score: Literal["combined", "probability", "energy", "max_logit", "entropy", "distance"] = "combined"
     share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
     unknown: tuple[str, ...] = ()
 

@@ -37,8 +37,8 @@ def unchanged_result(given: str) -> Result | None:
 
 
 def deciding(loaded: LoadedScenario) -> dict[str, Any]:
-    """The scenario without what only says when it runs, and what `polyloom tune` tries."""
-    return loaded.scenario.model_dump(mode="json", exclude={"monitor", "tune"})
+    """The scenario without what only says when it runs, and what `polyloom tune` and `techniques` try."""
+    return loaded.scenario.model_dump(mode="json", exclude={"monitor", "tune", "techniques"})
 
 
 def remember(scenario: str, request: str, result: Result) -> None:

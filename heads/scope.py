@@ -4,6 +4,7 @@ Which labels the training rows had is all that a classifier knows; a row of anot
 unless its strangeness is measured.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import floor, inf, isfinite
@@ -12,13 +13,16 @@ from typing import Any, Literal
 import numpy as np
 
 from heads.bootstrap import interval
-from heads.decoder import Outputs
+from heads.decoder import Outputs, rows_of
 from heads.metrics import auroc
 from heads.probabilities import softmax
 
-ScopeScore = Literal["probability", "energy", "max_logit", "entropy", "distance"]
+ScopeScore = Literal["combined", "probability", "energy", "max_logit", "entropy", "distance"]
 FUSED = "fused_embedding"
 RESAMPLES = 1000
+# Of each label's training rows: one centre speaks badly for a label that is said in many ways, and all rows are many.
+CENTRES, ROWS_A_CENTRE = 8, 4
+PLAIN = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -29,50 +33,73 @@ class Scope:
     Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution Examples", 2017); `energy`, minus their
     log-sum-exp (Liu et al., "Energy-based Out-of-distribution Detection", 2020); `max_logit`, minus the highest
     (Hendrycks et al., "Scaling Out-of-Distribution Detection for Real-World Settings", 2022); `entropy`, in nats.
-    `distance` is 1 minus the cosine between the fused embedding and the nearest label's mean over the training rows,
-    `means` [labels, dim], both from the middle of these; it needs the head's output `fused_embedding` and `learn`.
+    `distance` is 1 minus the cosine between the fused embedding and the nearest of `centres` [centres, dim], both from
+    the `middle` of the training rows; each label has up to eight, by k-means over its rows. `combined` is the sum of
+    `probability` and `distance`, each in deviations from its mean over the held-out rows (`scales`): the head's doubt
+    and the distance see different strangers. Both need the head's output `fused_embedding` and `learn`.
 
     `share` of the held-out rows, at most, lies above the threshold, which is infinite until `fit`.
     """
 
-    score: ScopeScore = "energy"
+    score: ScopeScore = "combined"
     share: float = 0.05
     threshold: float = inf
-    means: tuple[tuple[float, ...], ...] = ()
+    centres: tuple[tuple[float, ...], ...] = ()
     middle: tuple[float, ...] = ()
+    scales: tuple[tuple[float, float], tuple[float, float]] = (PLAIN, PLAIN)
 
     @property
     def reads_fused(self) -> bool:
         """Whether the score needs the fused embedding, and the training rows' before any other."""
-        return self.score == "distance"
+        return self.score in {"combined", "distance"}
 
     @property
     def ready(self) -> bool:
         """Whether it can score rows: a distance cannot before it has seen the training rows."""
-        return bool(self.means) or not self.reads_fused
+        return bool(self.centres) or not self.reads_fused
 
     def learn(self, outputs: Outputs, truth: np.ndarray) -> "Scope":
-        """With the training rows' means; labels without rows have none."""
+        """With the centres of the training rows; labels without rows have none."""
         if not self.reads_fused:
             return self
         fused = outputs[FUSED].astype(np.float64)
-        means = [fused[truth == label].mean(axis=0) for label in np.unique(truth[truth >= 0])]
-        middle = np.mean(means, axis=0)
-        directions = unit(np.array(means) - middle)
-        return replace(self, means=tuple(map(short, directions)), middle=short(middle))
+        labels = [fused[truth == label] for label in np.unique(truth[truth >= 0])]
+        middle = np.mean([rows.mean(axis=0) for rows in labels], axis=0)
+        found = np.concatenate([centres_of(unit(rows - middle)) for rows in labels])
+        return replace(self, centres=tuple(map(short, unit(found))), middle=short(middle))
 
     def fit(self, outputs: Outputs, truth: np.ndarray) -> "Scope":
         """With the threshold above which at most `share` of these rows lie; rows of unknown labels are left out."""
-        scores = np.sort(self.scores(outputs)[truth >= 0])
+        known = rows_of(outputs, truth >= 0)
+        ready = self if self.score != "combined" else self._scaled(known)
+        scores = np.sort(ready.scores(known))
         place = len(scores) - 1 - floor(self.share * len(scores) + 1e-9)
-        return replace(self, threshold=float(scores[place]) if place >= 0 else inf)
+        return replace(ready, threshold=float(scores[place]) if place >= 0 else inf)
 
     def scores(self, outputs: Outputs) -> np.ndarray:
         """How strange each row is, [rows]."""
         if self.score == "distance":
-            directions = unit(outputs[FUSED].astype(np.float64) - np.array(self.middle))
-            return np.asarray(1.0 - (directions @ np.array(self.means).T).max(axis=1, initial=-1.0))
+            return self._distances(outputs)
+        if self.score == "combined":
+            parts = zip(self._parts(outputs), self.scales, strict=True)
+            return np.asarray(sum((part - mean) / deviation for part, (mean, deviation) in parts))
         return SCORES[self.score](outputs["logits"].astype(np.float64))
+
+    def _distances(self, outputs: Outputs) -> np.ndarray:
+        directions = unit(outputs[FUSED].astype(np.float64) - np.array(self.middle))
+        return np.asarray(1.0 - (directions @ np.array(self.centres).T).max(axis=1, initial=-1.0))
+
+    def _parts(self, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
+        return doubt(outputs["logits"].astype(np.float64)), self._distances(outputs)
+
+    def _scaled(self, known: Outputs) -> "Scope":
+        """With the mean and the deviation of either part over held-out rows; without rows, as they are."""
+        if not len(known["logits"]):
+            return self
+        one, other = (
+            (float(f"{part.mean():.6g}"), float(f"{max(part.std(), 1e-6):.6g}")) for part in self._parts(known)
+        )
+        return replace(self, scales=(one, other))
 
     def inside(self, outputs: Outputs) -> np.ndarray:
         """Which rows are in scope, bool [rows]."""
@@ -95,9 +122,11 @@ class Scope:
     def to_json(self) -> dict[str, Any]:
         """A JSON value that `from_json` reads; an infinite threshold is null."""
         threshold = self.threshold if isfinite(self.threshold) else None
-        means = [list(mean) for mean in self.means]
         facts = {"score": self.score, "share": self.share, "threshold": threshold}
-        return {**facts, **({"means": means, "middle": list(self.middle)} if means else {})}
+        if not self.centres:
+            return facts
+        learned = {"centres": [list(centre) for centre in self.centres], "middle": list(self.middle)}
+        return {**facts, **learned, "scales": [list(scale) for scale in self.scales]}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Scope":
@@ -106,8 +135,9 @@ class Scope:
             score=value["score"],
             share=value["share"],
             threshold=inf if value["threshold"] is None else value["threshold"],
-            means=tuple(map(tuple, value.get("means", ()))),
+            centres=tuple(map(tuple, value.get("centres", ()))),
             middle=tuple(value.get("middle", ())),
+            scales=tuple((mean, deviation) for mean, deviation in value.get("scales", (PLAIN, PLAIN))),  # type: ignore[arg-type]
         )
 
 
@@ -145,9 +175,23 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
 
+def centres_of(rows: np.ndarray) -> np.ndarray:
+    """Up to `CENTRES` means of groups of rows [rows, dim] that lie together, always the same for the same rows."""
+    from scipy.cluster.vq import kmeans2
+
+    wanted = max(1, min(CENTRES, len(rows) // ROWS_A_CENTRE, len(np.unique(rows, axis=0))))
+    if wanted == 1:
+        return np.asarray(rows.mean(axis=0, keepdims=True))
+    with warnings.catch_warnings():
+        # A group may end without a row where rows are alike: its centre then lies on another row, and does no harm.
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")
+        centres, _ = kmeans2(rows, wanted, minit="++", seed=0)
+    return np.asarray(centres)
+
+
 def short(vector: np.ndarray) -> tuple[float, ...]:
-    """A vector in six digits, so that a release does not carry noise."""
-    return tuple(float(f"{value:.6g}") for value in vector)
+    """A vector in four digits, so that a release does not carry noise."""
+    return tuple(float(f"{value:.4g}") for value in vector)
 
 
 def auroc_interval(inside: np.ndarray, outside: np.ndarray, *, resamples: int = RESAMPLES) -> tuple[float, float]:

@@ -15,11 +15,11 @@ from prefect.runtime import flow_run
 from flows import settings
 from flows.console import console_progress
 from flows.scenario_file import LoadedScenario, load_scenario
+from flows.stages.attempt import Answers, answers, fitted
 from flows.stages.ingest import ingest
 from flows.stages.job import Job
 from flows.tracking import TrainingRun
 from flows.tune_spec import Tune
-from flows.tuning.attempt import Answers, answers, fitted
 from flows.tuning.space import Space, check_space, overrides_of, space_of
 from flows.tuning.trials import SECONDS, Trials
 from flows.unchanged import deciding

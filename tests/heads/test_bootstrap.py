@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from heads.bootstrap import interval, paired_difference, resampled
+from heads.bootstrap import interval, paired_difference, paired_difference_over_seeds, resampled
 from heads.metrics import accuracy
 
 TRUTH = np.zeros(400, dtype=np.int64)
@@ -57,3 +57,31 @@ def test_the_same_seed_draws_the_same_rows():
 
 def test_an_interval_holds_its_share_of_the_samples():
     assert interval(np.arange(101.0), confidence=0.9) == pytest.approx((5.0, 95.0))
+
+
+def test_over_seeds_a_difference_that_only_one_seed_has_is_not_clear():
+    truth = np.zeros(500, dtype=np.int64)
+    wrong = np.ones(500, dtype=np.int64)
+    half = np.tile([0, 1], 250)
+    steady = paired_difference_over_seeds(
+        scorer=accuracy, truth=truth, predicted=[half, half], against=[wrong, wrong], seed=0
+    )
+    assert (steady.value, steady.clear) == (0.5, True)
+    assert steady.low > 0.4
+    lucky = paired_difference_over_seeds(
+        scorer=accuracy, truth=truth, predicted=[half, wrong], against=[wrong, wrong], seed=0
+    )
+    assert lucky.value == 0.25
+    assert lucky.low == 0.0
+    assert not lucky.clear
+
+
+def test_over_seeds_more_comparisons_ask_for_more():
+    random = np.random.default_rng(0)
+    truth = np.zeros(400, dtype=np.int64)
+    plain, better = (random.permutation(np.arange(400) < wrong).astype(np.int64) for wrong in (200, 160))
+    given = {"scorer": accuracy, "truth": truth, "predicted": [better], "against": [plain], "seed": 0}
+    alone = paired_difference_over_seeds(**given)
+    beside = paired_difference_over_seeds(**given, comparisons=1000)
+    assert (alone.value, alone.low, alone.high) == (beside.value, beside.low, beside.high)
+    assert (alone.clear, beside.clear) == (True, False)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heads.metrics import auroc, share_interval
-from heads.scope import FUSED, SCORES, Scope, auroc_interval
+from heads.scope import FUSED, SCORES, Scope, auroc_interval, centres_of
 
 
 def test_scores_by_hand():
@@ -33,21 +33,57 @@ def test_as_many_are_refused_as_may_be_and_unknown_rows_do_not_count():
     truth = np.where(np.arange(40) < 20, -1, 0)
     fitted = Scope(score="max_logit", share=0.25).fit(outputs, truth)
     assert (~fitted.inside({"logits": outputs["logits"][20:]})).sum() == 5
-    assert Scope(share=0.25).fit(outputs, np.full(40, -1)).threshold == inf
+    assert Scope(score="max_logit", share=0.25).fit(outputs, np.full(40, -1)).threshold == inf
 
 
-def test_a_distance_is_that_to_the_nearest_label():
+def test_a_distance_is_that_to_the_nearest_centre():
     fused = np.array([[2.0, 0.1], [2.0, -0.1], [0.0, 2.0], [0.1, 2.1], [-3.0, -3.0]])
     truth = np.array([0, 0, 2, 2, -3])
     empty = Scope(score="distance")
     assert not empty.ready
     learned = empty.learn({FUSED: fused}, truth)
     assert learned.ready
-    assert len(learned.means) == 2
+    assert len(learned.centres) == 2
     scores = learned.scores({FUSED: fused})
     assert scores[:4].max() < 0.05
     assert scores[4] > 0.9
     assert Scope.from_json(json.loads(json.dumps(learned.to_json(), allow_nan=False))) == learned
+
+
+def test_a_label_that_is_said_in_two_ways_has_a_centre_for_each():
+    angles = np.concatenate([np.linspace(0.0, 0.1, 8), np.linspace(2.0, 2.1, 8), np.linspace(4.0, 4.1, 16)])
+    fused = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    learned = Scope(score="distance").learn({FUSED: fused}, np.repeat([0, 1], 16))
+    assert len(learned.centres) == 8
+    assert learned.scores({FUSED: fused}).max() < 0.01
+    between = np.array([[np.cos(1.05), np.sin(1.05)]])
+    assert learned.scores({FUSED: between})[0] > 0.3
+    assert learned == Scope(score="distance").learn({FUSED: fused}, np.repeat([0, 1], 16))
+
+
+def test_rows_that_are_alike_have_no_more_centres_than_there_are_different_ones():
+    assert centres_of(np.ones((40, 3))).tolist() == [[1.0, 1.0, 1.0]]
+    assert sorted(centres_of(np.repeat(np.eye(2), 20, axis=0)).tolist()) == [[0.0, 1.0], [1.0, 0.0]]
+
+
+def test_combined_sees_the_doubtful_and_the_far():
+    random = np.random.default_rng(0)
+    angles = np.concatenate([random.normal(0.0, 0.05, 50), random.normal(2.0, 0.05, 50)])
+    fused = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    truth = np.repeat([0, 1], 50)
+    logits = np.where(truth[:, None] == [0, 1], 4.0, 0.0) + random.normal(0, 0.3, (100, 2))
+    scope = Scope().learn({FUSED: fused}, truth).fit({"logits": logits, FUSED: fused}, truth)
+    assert scope.scores({"logits": logits, FUSED: fused}).mean() == pytest.approx(0.0, abs=1e-3)
+    far, doubtful = fused[:1] * -1.0, np.array([[2.0, 2.0]])
+    strange = {"logits": np.concatenate([logits[:1], doubtful, logits[:1]]), FUSED: np.concatenate([far, fused[:2]])}
+    assert scope.inside(strange).tolist() == [False, False, True]
+    assert Scope.from_json(json.loads(json.dumps(scope.to_json(), allow_nan=False))) == scope
+
+
+def test_combined_without_held_out_rows_refuses_nothing():
+    fused = np.array([[1.0, 0.0], [0.0, 1.0]])
+    scope = Scope().learn({FUSED: fused}, np.array([0, 1]))
+    assert scope.fit({"logits": np.eye(2), FUSED: fused}, np.array([-1, -1])).threshold == inf
 
 
 def test_figures_of_known_and_unknown_rows():
