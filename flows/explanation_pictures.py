@@ -28,6 +28,7 @@ class ShownRow:
     answer: str
     probability: float
     truth: str | None
+    right: bool | None
     explanation: Explanation
     pictures: Mapping[str, np.ndarray]
 
@@ -63,25 +64,31 @@ def write_row(sheet: Sheet, row: ShownRow, *, top: float) -> float:
     """Answer, truth, words, columns and known rows, on the left; returns where they end."""
     at = sheet.write(f"{short_label(row.answer or 'nothing', 40)}", left=0, top=top, size=10, weight="bold")
     at = sheet.write(f"{row.probability:.2f}", left=at + 0.12, top=top, color=QUIET)
-    told, color = ("right", RIGHT) if row.truth == row.answer else (f"true: {row.truth}", WRONG)
-    sheet.write(short_label(told, 40), left=at + 0.15, top=top, color=color)
+    color = QUIET if row.right is None else RIGHT if row.right else WRONG
+    sheet.write("right" if row.right else short_label(f"true: {row.truth}", 40), left=at + 0.15, top=top, color=color)
     top += LINE + 0.05
     for evidence in row.explanation.evidence:
-        if not evidence.cells:
-            words, weights = written(evidence)
+        if evidence.words:
             sheet.write(f"{', '.join(evidence.modalities)}, {method(evidence)}", left=0, top=top, size=7.5, color=QUIET)
-            top = sheet.tinted(words, weights, left=0, top=top + LINE - 0.02, right=TEXT_ENDS) + 0.05
+            top = sheet.tinted(pieces(evidence), left=0, top=top + LINE - 0.02, right=TEXT_ENDS) + 0.05
+    columns = [(f"{one.column} {one.value}  ", one.weight)
+               for evidence in row.explanation.evidence for one in evidence.columns]  # fmt: skip
+    if columns:
+        top = sheet.tinted(columns, left=0, top=top + 0.03, right=TEXT_ENDS) + 0.05
     for known in row.explanation.near:
         top = write_known(sheet, known, top=top)
     return top
 
 
-def written(evidence: Evidence) -> tuple[list[str], list[float]]:
-    """What is written of words or columns, and their weights."""
-    if evidence.columns:
-        columns = evidence.columns
-        return [f"{one.column} {one.value}" for one in columns], [one.weight for one in columns]
-    return [word.text for word in evidence.words], [word.weight for word in evidence.words]
+def pieces(evidence: Evidence) -> list[tuple[str, float]]:
+    """The words with their weights, and as words of no weight the blanks between them."""
+    found, end = [], 0
+    for word in evidence.words:
+        if end < word.start and found:
+            found.append((" ", 0.0))
+        found.append((word.text, word.weight))
+        end = word.end
+    return found
 
 
 def write_known(sheet: Sheet, known: KnownRow, *, top: float) -> float:

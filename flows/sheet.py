@@ -8,8 +8,8 @@ import numpy as np
 from flows.drawing import INK, QUIET, font_families, new_figure, save_figure
 from flows.heat import strengths, tint
 
-LINE, POINTS = 0.21, 72
-GAP = 0.045
+LINE = 0.21
+WORD_SIZE = 9.5
 
 
 class Sheet:
@@ -34,23 +34,22 @@ class Sheet:
         self._axes.text(left, top + LINE / 2, shown, fontsize=size, color=color, fontweight=weight, va="center")
         return left + self.length(text, size=size, weight=weight)
 
-    def tinted(
-        self, words: Sequence[str], weights: Sequence[float], *, left: float, top: float, right: float, size: float = 9.5
-    ) -> float:
-        """Write words one after the other over the colours of their weights, in lines; returns the end of the last."""
+    def tinted(self, pieces: Sequence[tuple[str, float]], *, left: float, top: float, right: float) -> float:
+        """Write pieces one after the other over the colours of their weights, in lines; returns the end of the last."""
         from matplotlib.patches import Rectangle
 
         at, line = left, top
-        for word, strength in zip(words, strengths(weights), strict=True):
-            length = self.length(word, size=size)
+        for (piece, _), strength in zip(pieces, strengths([weight for _, weight in pieces]), strict=True):
+            length = self.length(piece, size=WORD_SIZE)
             if at > left and at + length > right:
                 at, line = left, line + LINE + 0.03
             if strength:
+                seen = self.length(piece.rstrip(), size=WORD_SIZE)
                 self._axes.add_patch(
-                    Rectangle((at - 0.02, line + 0.01), length + 0.04, LINE - 0.02, color=tint(strength), linewidth=0)
+                    Rectangle((at - 0.015, line + 0.01), seen + 0.03, LINE - 0.02, color=tint(strength), linewidth=0)
                 )
-            self.write(word, left=at, top=line, size=size)
-            at += length + GAP
+            self.write(piece, left=at, top=line, size=WORD_SIZE)
+            at += length
         return line + LINE
 
     def picture(self, pixels: np.ndarray, *, left: float, top: float, side: float) -> None:

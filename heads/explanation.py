@@ -43,12 +43,16 @@ class Evidence:
 
 @dataclass(frozen=True)
 class KnownRow:
-    """A row that is like the one explained: its own label, where it has one, and its cosine by modality."""
+    """A row that is like the one explained: its own label, where it has one, and its cosine by modality.
+
+    `picture` is the SHA-256 of its picture in the picture store.
+    """
 
     id: str
     label: str | None
     cosines: dict[str, float]
     row: dict[str, Any]
+    picture: str | None = None
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ def explain(
 ) -> dict[str, Explanation]:
     """The explanation of each task's answer to a row; of all tasks that can be explained, or of those named.
 
-    Raises RequestError for a named task that is not there or is of a kind that has no explanation, when no task of the
-    release has one, and for a row that none can read.
+    A task that reads nothing of the row has none. Raises RequestError for a named task that is not there or is of a
+    kind that has no explanation, and when no task of the release has one.
     """
     found = {}
     for task in explained_tasks(runtime, tasks):
@@ -33,8 +33,6 @@ def explain(
                 head=head, preparations=runtime.preparations, encoders=runtime.encoders, values=values
             )  # fmt: skip
             found[task] = explained(scores, near=known_rows(runtime, task, scores, near=near))
-    if not found:
-        raise RequestError("The row has nothing to explain an answer by: it has no modality that such a task reads.")
     return found
 
 
@@ -85,4 +83,4 @@ def known_row(hit: Hit, item: Mapping[str, Any], target: str) -> KnownRow:
     """A hit with its own label."""
     label = item.get(target)
     said = ", ".join(map(str, label)) if isinstance(label, list) else None if label is None else str(label)
-    return KnownRow(id=hit.id, label=said, cosines=hit.cosines, row=hit.row)
+    return KnownRow(id=hit.id, label=said, cosines=hit.cosines, row=hit.row, picture=hit.image)

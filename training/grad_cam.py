@@ -18,7 +18,10 @@ LEAST_PLACES = 4
 
 
 def grad_cam(row: ExplainedRow, name: str) -> np.ndarray:
-    """The weights of the map's places [height, width], never below 0. Raises RequestError for an encoder without one."""
+    """The weights of the map's places [height, width], never below 0.
+
+    Raises RequestError for an encoder without a map of enough places.
+    """
     from captum.attr import LayerGradCam
 
     pixels = row.batch.arrays[name]["pixels"].detach().clone().requires_grad_()
@@ -26,7 +29,7 @@ def grad_cam(row: ExplainedRow, name: str) -> np.ndarray:
     if layer is None:
         raise RequestError(
             f"The picture encoder of {name!r} has no feature map of at least {LEAST_PLACES} x {LEAST_PLACES} places at "
-            f"{pixels.shape[2]} pixels, which Grad-CAM needs. Take integrated_gradients or occlusion, or larger pictures."
+            f"{pixels.shape[2]} pixels, which Grad-CAM needs. Take integrated_gradients or occlusion."
         )
     found = LayerGradCam(row.with_array(name, "pixels"), layer).attribute(pixels, relu_attributions=True)
     return on_cpu(cast("Tensor", found)[0, 0].detach())
@@ -48,9 +51,7 @@ def map_layer(encoder: nn.Module, pixels: Tensor) -> nn.Module | None:
     fitting = [
         layer
         for name, (layer, channels) in layers.items()
-        if len(shape := shapes.get(name, torch.Size())) == 4
-        and shape[1] == channels
-        and min(shape[2:]) >= LEAST_PLACES
+        if len(shape := shapes.get(name, torch.Size())) == 4 and shape[1] == channels and min(shape[2:]) >= LEAST_PLACES
     ]
     return fitting[-1] if fitting else None
 

@@ -68,10 +68,10 @@ class Explainer:
     def __init__(
         self, job: Job, task: str, head: OnnxHead, numbers: np.ndarray, *, settings: Explain, progress: Progress
     ) -> None:
-        self._job, self._head, self._settings = job, head, settings
+        self._job, self._head, self.settings = job, head, settings
         self._targets = job.targets(task)
         self._encoders: Any = {name: open_encoder(job, name, progress=progress) for name in head.inputs}
-        self._gradients = GradientEvidence(job, task, numbers, settings=settings, progress=progress)
+        self.gradients = GradientEvidence(job, task, numbers, settings=settings, progress=progress)
         self._near = NearRows(job, task, head.inputs, progress=progress) if settings.near else None
 
     def scores(self, number: int) -> RowScores:
@@ -83,17 +83,26 @@ class Explainer:
     def shown(self, number: int, *, why: str, answer: Answer) -> ShownRow:
         """A row with its explanation."""
         scores = self.scores(number)
-        found = explained(scores, near=self._near.of(scores, most=self._settings.near) if self._near else ())
+        found = explained(scores, near=self._near.of(scores, most=self.settings.near) if self._near else ())
         return ShownRow(
             key=str(self._job.task_rows[number]["_key"]),
             why=why,
             answer=answer.label,
             probability=answer.probability,
             truth=said(self._targets[number]),
-            explanation=replace(found, evidence=self._gradients.instead(found.evidence, scores, number)),
+            right=rightness(answer, self._targets[number]),
+            explanation=replace(found, evidence=self.gradients.instead(found.evidence, scores, number)),
             pictures={
                 name: preparation.decode([scores.values[name]])[0]
                 for name in scores.given
                 if isinstance(preparation := self._job.preparations[name], PicturePreparation)
             },
         )
+
+
+def rightness(answer: Answer, target: object) -> bool | None:
+    """Whether an answer is the truth, whatever the order of several labels; None for numbers and unknown truth."""
+    truth = said(target)
+    return (
+        None if truth is None or answer.value is not None else set(answer.label.split(", ")) == set(truth.split(", "))
+    )
