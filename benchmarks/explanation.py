@@ -129,7 +129,8 @@ def fallen(case: Case, path: Path, *, split: str, most: int, steps: int) -> Fall
     rows = job.split(split, task=case.task)
     chosen = np.sort(np.random.default_rng(0).permutation(rows)[:most])
     head = open_head(job, case.task)
-    explainer = Explainer(job, case.task, head, chosen, settings=Explain(near=0, steps=steps), progress=SILENT)
+    settings = Explain(near=0, steps=steps)
+    explainer = Explainer(job, case.task, head, chosen, decoder=head.decoder, settings=settings, progress=SILENT)
     found: dict[tuple[str, float], list[float]] = {}
     for number in chosen.tolist():
         scores = explainer.scores(number)

@@ -30,8 +30,12 @@ def explain(
         values = {name: runtime.preparations[name].value(row) for name in head.inputs}
         if any(value is not None for value in values.values()):
             scores = RowScores(
-                head=head, preparations=runtime.preparations, encoders=runtime.encoders, values=values
-            )  # fmt: skip
+                head=head,
+                decoder=head.decoder,
+                preparations=runtime.preparations,
+                encoders=runtime.encoders,
+                values=values,
+            )
             found[task] = explained(scores, near=known_rows(runtime, task, scores, near=near))
     return found
 

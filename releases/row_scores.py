@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from heads.decoder import Decoder
 from heads.explained_score import ExplainedScore, explained_score
 from heads.onnx import Encoder, OnnxHead
 from heads.shapley import Shares, shapley_values
@@ -16,6 +17,8 @@ from polyloom.errors import RequestError
 class RowScores:
     """A row under a task that reads fused embeddings. `values` are the row's by modality, None where it has none.
 
+    `decoder` is the task's, calibrated or not yet.
+
     Raises RequestError for a task that reads its modalities in another way.
     """
 
@@ -23,14 +26,15 @@ class RowScores:
         self,
         *,
         head: OnnxHead,
+        decoder: Decoder,
         preparations: Mapping[str, Preparation],
         encoders: Mapping[str, Encoder],
         values: Mapping[str, object | None],
     ) -> None:
         if head.reads != "fused":
-            kind = head.decoder.kind
+            kind = decoder.kind
             raise RequestError(f"A task of kind {kind!r} is not explained; classification and regression are.")
-        self.head = head
+        self.head, self.decoder = head, decoder
         self.preparations = preparations
         self.encoders = encoders
         self.values = {name: values[name] for name in head.inputs}
@@ -41,7 +45,7 @@ class RowScores:
     @cached_property
     def score(self) -> ExplainedScore:
         """What is explained: the score of the row's own answer."""
-        return explained_score(self.head.decoder, self.outputs)
+        return explained_score(self.decoder, self.outputs)
 
     @cached_property
     def whole(self) -> float:

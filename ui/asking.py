@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import releases.explaining
 from heads.answers import Answer
 from heads.explanation import Explanation
 from ingestion.pictures import picture_refusal
@@ -18,6 +17,7 @@ from modalities.preparation.numbers import NumberPreparation
 from modalities.preparation.pair import PairPreparation
 from modalities.preparation.pictures import PicturePreparation
 from polyloom.errors import RequestError
+from releases.explaining import explain as explain_row
 from releases.runtime import Runtime
 from releases.search import Hit
 
@@ -124,7 +124,7 @@ def explain(
     runtime: Runtime, *, text: str | None, image: bytes | None, columns: Mapping[str, object]
 ) -> dict[str, Explanation]:
     """Why a release answers so, by task. Raises RequestError when none of its tasks can be explained."""
-    return releases.explaining.explain(runtime, _row(runtime, text=text, image=image, columns=columns))
+    return explain_row(runtime, _row(runtime, text=text, image=image, columns=columns))
 
 
 def seen_picture(runtime: Runtime, modality: str, image: bytes) -> np.ndarray:

@@ -51,7 +51,7 @@ def explanations_of(
     if not chosen:
         return []
     places = [one.place for one in chosen]
-    explainer = Explainer(job, task, head, rows[places], settings=settings, progress=progress)
+    explainer = Explainer(job, task, head, rows[places], decoder=decoder, settings=settings, progress=progress)
     shown = []
     with progress.stage(f"explain {task}", total=len(chosen), unit="rows") as bar:
         answers = decoder.answers(rows_of(outputs, places), [None] * len(places), top=1)
@@ -66,9 +66,17 @@ class Explainer:
     """One task of a job, ready to explain the rows with these numbers."""
 
     def __init__(
-        self, job: Job, task: str, head: OnnxHead, numbers: np.ndarray, *, settings: Explain, progress: Progress
+        self,
+        job: Job,
+        task: str,
+        head: OnnxHead,
+        numbers: np.ndarray,
+        *,
+        decoder: Decoder,
+        settings: Explain,
+        progress: Progress,
     ) -> None:
-        self._job, self._head, self.settings = job, head, settings
+        self._job, self._head, self._decoder, self.settings = job, head, decoder, settings
         self._targets = job.targets(task)
         self._encoders: Any = {name: open_encoder(job, name, progress=progress) for name in head.inputs}
         self.gradients = GradientEvidence(job, task, numbers, settings=settings, progress=progress)
@@ -78,7 +86,13 @@ class Explainer:
         """A row under the exported graphs."""
         row, preparations = self._job.task_rows[number], self._job.preparations
         values = {name: preparations[name].value(row) for name in self._head.inputs}
-        return RowScores(head=self._head, preparations=preparations, encoders=self._encoders, values=values)
+        return RowScores(
+            head=self._head,
+            decoder=self._decoder,
+            preparations=preparations,
+            encoders=self._encoders,
+            values=values,
+        )
 
     def shown(self, number: int, *, why: str, answer: Answer) -> ShownRow:
         """A row with its explanation."""

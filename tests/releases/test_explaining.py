@@ -36,10 +36,10 @@ def explained(runtime, **row) -> Explanation:
 
 
 def scores_of(runtime, **row):
-    values = {name: runtime.preparations[name].value(row) for name in runtime.heads["category"].inputs}
-    return RowScores(
-        head=runtime.heads["category"], preparations=runtime.preparations, encoders=runtime.encoders, values=values
-    )
+    head, preparations = runtime.heads["category"], runtime.preparations
+    values = {name: preparations[name].value(row) for name in head.inputs}
+    encoders = runtime.encoders
+    return RowScores(head=head, decoder=head.decoder, preparations=preparations, encoders=encoders, values=values)
 
 
 def test_it_explains_the_answer_that_is_given(runtime):
