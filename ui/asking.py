@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.heat import LEAST_SIDE
 from heads.answers import Answer
 from heads.explanation import Explanation
 from ingestion.pictures import picture_refusal
@@ -128,10 +129,10 @@ def explain(
 
 
 def seen_picture(runtime: Runtime, modality: str, image: bytes) -> np.ndarray:
-    """The square of a picture that a modality's encoder sees, uint8 [size, size, 3]."""
+    """The square of a picture that a modality's encoder sees, uint8 [size, size, 3], large enough for people."""
     preparation = runtime.preparations[modality]
     assert isinstance(preparation, PicturePreparation)
-    return np.asarray(preparation.decode([image])[0])
+    return np.asarray(preparation.resized(max(preparation.size, LEAST_SIDE)).decode([image])[0])
 
 
 def search(

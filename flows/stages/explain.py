@@ -9,6 +9,7 @@ import numpy as np
 from flows.explain_checks import explained_tasks
 from flows.explain_spec import Explain
 from flows.explanation_pictures import ShownRow, explanation_pictures
+from flows.heat import LEAST_SIDE
 from flows.stages.encoders import open_encoder
 from flows.stages.explained_rows import chosen_rows
 from flows.stages.gradient_evidence import GradientEvidence
@@ -107,7 +108,7 @@ class Explainer:
             right=rightness(answer, self._targets[number]),
             explanation=replace(found, evidence=self.gradients.instead(found.evidence, scores, number)),
             pictures={
-                name: preparation.decode([scores.values[name]])[0]
+                name: preparation.resized(max(preparation.size, LEAST_SIDE)).decode([scores.values[name]])[0]
                 for name in scores.given
                 if isinstance(preparation := self._job.preparations[name], PicturePreparation)
             },
