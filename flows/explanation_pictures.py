@@ -82,7 +82,8 @@ def write_row(sheet: Sheet, row: ShownRow, *, top: float) -> float:
 
 def pieces(evidence: Evidence) -> list[tuple[str, float]]:
     """The words with their weights, and as words of no weight the blanks between them."""
-    found, end = [], 0
+    found: list[tuple[str, float]] = []
+    end = 0
     for word in evidence.words:
         if end < word.start and found:
             found.append((" ", 0.0))

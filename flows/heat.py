@@ -33,6 +33,6 @@ def overlaid(picture: np.ndarray, cells: Sequence[Sequence[float]]) -> np.ndarra
     heat = np.asarray(grid.resize((side, side), Image.Resampling.BILINEAR))[..., None]
     # Pale greys below, so that the colours are those of the weights and not of the picture.
     grey = np.asarray(shown.convert("L"), dtype=np.float32)[..., None] * 0.75 + 64.0
-    ink = np.where(heat > 0, np.float32(FOR), np.float32(AGAINST))
+    ink = np.where(heat > 0, np.array(FOR, np.float32), np.array(AGAINST, np.float32))
     share = STRONGEST * np.abs(heat)
     return np.asarray((grey * (1.0 - share) + ink * share).round().clip(0, 255).astype(np.uint8))

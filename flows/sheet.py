@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Sheet:
         self.width = width
         self._figure = new_figure(width, 1.0)
         self._figure.set_layout_engine("none")
-        self._renderer = FigureCanvasAgg(self._figure).get_renderer()
+        self._renderer: Any = FigureCanvasAgg(self._figure).get_renderer()  # type: ignore[no-untyped-call]
         self._axes = self._figure.add_axes((0, 0, 1, 1))
         self._axes.set_axis_off()
         self._families = font_families()

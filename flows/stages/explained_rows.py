@@ -38,8 +38,8 @@ def reasons(decoder: Decoder, outputs: Outputs, truth: Truth) -> dict[str, list[
     """For each reason the rows that it fits, the best first."""
     target, predicted = decoder.comparable(outputs, truth)
     if isinstance(decoder, RegressionDecoder):
-        known = np.flatnonzero(np.isfinite(target))
-        order = known[np.argsort(np.abs(target - predicted)[known], kind="stable")].tolist()
+        finite = np.flatnonzero(np.isfinite(target))
+        order = finite[np.argsort(np.abs(target - predicted)[finite], kind="stable")].tolist()
         half = len(order) // 2
         return {NEAR: order[:half], FAR: order[half:][::-1]}
     answers = decoder.answers(outputs, [None] * len(predicted), top=1)

@@ -19,8 +19,6 @@ from releases.row_scores import RowScores
 if TYPE_CHECKING:
     from training.attribution import ExplainedRow
 
-OCCLUSION = "occlusion"
-
 
 class GradientEvidence:
     """A fitted task in torch, asked about one row after the other of those with these numbers."""
@@ -56,11 +54,11 @@ class GradientEvidence:
 
         settings, preparation = self._settings, self._preparations[name]
         value: Any = scores.values[name]
-        if isinstance(preparation, TextPreparation) and settings.text != OCCLUSION:
+        if isinstance(preparation, TextPreparation) and settings.text != "occlusion":
             return text_evidence(
                 row, name, preparation=preparation, text=value, method=settings.text, steps=settings.steps
             )  # fmt: skip
-        if isinstance(preparation, PicturePreparation) and settings.image != OCCLUSION:
+        if isinstance(preparation, PicturePreparation) and settings.image != "occlusion":
             return picture_evidence(row, name, method=settings.image, steps=settings.steps)
         if isinstance(preparation, NumberPreparation | CategoryPreparation):
             return column_evidence(row, name, preparation=preparation, values=value, steps=settings.steps)

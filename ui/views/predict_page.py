@@ -114,11 +114,11 @@ def _show_reasons(
     st.html(look.quiet(f"Why {task}") + look.title(explanation.label) + look.quiet(reasons.LEGEND))
     if len(explanation.contributions) > 1:
         st.html(reasons.signed_bars(explanation.contributions))
-    pictured = [one for one in explanation.evidence if one.cells]
     st.html("".join(reasons.weighed(one) for one in explanation.evidence if not one.cells))
-    for evidence in pictured if image is not None else ():
-        (name,) = evidence.modalities
-        st.image(reasons.heated_picture(service.seen_picture(runtime, name, image), evidence), width=280)
+    for evidence in explanation.evidence:
+        if evidence.cells and image is not None:
+            (name,) = evidence.modalities
+            st.image(reasons.heated_picture(service.seen_picture(runtime, name, image), evidence), width=280)
     if explanation.near:
         st.html(look.quiet("Rows that are like it, with their own labels"))
         for place, known in zip(st.columns(max(3, len(explanation.near))), explanation.near, strict=False):
