@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from flows.explain_checks import explained_tasks
 from flows.scenario_file import load_scenario
 from flows.stages.evaluate import evaluate
 from flows.stages.explained_rows import chosen_rows
@@ -131,14 +132,9 @@ def test_the_release_explains_the_same_answer_alike(explained):
                {known.id for known in found.near})  # fmt: skip
 
 
-def test_without_the_section_nothing_is_explained(toys, tmp_path, monkeypatch):
-    monkeypatch.setenv("POLYLOOM_HOME", str(tmp_path / "home"))
-    job = job_for(toys, "recipe.epochs=1")
-    fitted(job)
-    export_graphs(job, progress=SILENT)
-    evaluate(job, progress=SILENT)
-    assert list((job.folder / "evaluation").glob("*explan*")) == []
-    assert list((job.folder / "evaluation").glob("*explained*")) == []
+def test_without_the_section_nothing_is_explained_and_with_it_the_gates_task(toys):
+    assert explained_tasks(load_scenario(str(toys), overrides=[]).scenario) == ()
+    assert explained_tasks(load_scenario(str(toys), overrides=["explain={}"]).scenario) == ("colour",)
 
 
 def test_surest_and_unsure_rows_are_chosen_one_a_label_first():
