@@ -1,5 +1,7 @@
 """From what a scenario says of explanations to the report and the pictures of a run."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,7 +57,7 @@ def explained(toys, tmp_path_factory):
         fitted(job)
         export_graphs(job, progress=SILENT)
         evaluate(job, progress=SILENT)
-        bundle = package(job, progress=SILENT)["folder"]
+        bundle = Path(package(job, progress=SILENT)["folder"])
         yield job, read_json(job.folder / "evaluation" / "explanations.json"), bundle
 
 
