@@ -117,22 +117,38 @@ def fetch(name: str) -> None:
 @click.option("--image", type=click.Path(path_type=Path), help="A picture to judge.")
 @click.option("--input", "rows_file", type=click.Path(path_type=Path), help="JSONL: one row of columns a line.")
 @click.option("--top", default=5, show_default=True, help="Probabilities to show for each task.")
+@click.option("--explain", "is_explained", is_flag=True, help="Say what each answer rests on.")
 @AS_JSON
 def predict(
-    scenario: str, text: str | None, image: Path | None, rows_file: Path | None, top: int, *, as_json: bool
+    scenario: str,
+    text: str | None,
+    image: Path | None,
+    rows_file: Path | None,
+    top: int,
+    *,
+    is_explained: bool,
+    as_json: bool,
 ) -> None:
     """Ask SCENARIO[@ALIAS] for its answers, with calibrated probabilities."""
     from flows.asking import open_release, picture_bytes, read_rows
+    from flows.explanation_lines import explanation_lines
     from flows.report import prediction_columns, prediction_rows, shown_prediction
+    from releases.explaining import explain
 
     runtime = open_release(scenario)
     rows = read_rows(rows_file, runtime) if rows_file else [runtime.row(text=text, image=picture_bytes(image))]
     predictions = runtime.predict(rows, top=top)
+    explanations = [explain(runtime, row) for row in rows] if is_explained else []
     if as_json:
-        emit({"release": runtime.digest, "predictions": [shown_prediction(one) for one in predictions]})
+        emit({"release": runtime.digest, "predictions": [
+            shown_prediction(one, explanations[number] if is_explained else None)
+            for number, one in enumerate(predictions)
+        ]})  # fmt: skip
     else:
         shown = prediction_rows(predictions)
         table(shown, title=runtime.title, columns=prediction_columns(shown))
+        for number, found in enumerate(explanations, start=1):
+            click.echo("\n".join(explanation_lines(found, row=number)))
 
 
 @main.command()

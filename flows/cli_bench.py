@@ -22,6 +22,7 @@ BENCHES = {
     "adversarial": "plain against adversarial training: accuracy on rows as they are and under the same attack",
     "pretraining": "what rows without labels are worth before 1,000 labelled ones: Chinese titles, clothes",
     "few_shot": "Banking77 with ten rows an intent: contrastive pairs, prototypes, a frozen head; and with none",
+    "explanation": "whether what explanations name most important changes the answer more than anything else",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }

@@ -16,6 +16,7 @@ from flows.scenario_file import read_yaml, shipped_scenarios
 from flows.scenario_name import scenario_name
 from flows.unchanged import champion_version
 from heads.answers import Answer, Part
+from heads.explanation import Explanation
 from polyloom.home import home
 from releases.registry import Registry
 from releases.runtime import Prediction
@@ -161,10 +162,11 @@ def history_rows(scenario: str, *, at: datetime | None) -> list[dict[str, Any]]:
     return [{**vars(change), "at": change.at.isoformat(timespec="seconds")} for change in found]
 
 
-def shown_prediction(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as JSON."""
+def shown_prediction(prediction: Prediction, explanations: Mapping[str, Explanation] | None = None) -> dict[str, Any]:
+    """A prediction as JSON, with `explanations` by task where these were asked for."""
     answers = {task: asdict(answer) for task, answer in prediction.answers.items()}
-    return {"answers": answers, "missing": list(prediction.missing)}
+    told = {} if explanations is None else {"explanations": {task: one.to_json() for task, one in explanations.items()}}
+    return {"answers": answers, "missing": list(prediction.missing), **told}
 
 
 def prediction_rows(predictions: list[Prediction]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 from flows.attack_checks import attack_problems
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
+from flows.explain_checks import explain_problems
 from flows.form_checks import form_problems
 from flows.mix_checks import mix_problems
 from flows.modality_checks import modality_problems
@@ -44,6 +45,7 @@ def problems(scenario: Scenario) -> list[str]:
         *index_problems(scenario),
         *gate_problems(scenario),
         *attack_problems(scenario),
+        *explain_problems(scenario),
         *mix_problems(scenario),
     ]
 

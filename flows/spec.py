@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from flows.explain_spec import Explain
 from flows.modality_spec import Modality, Pretrain
 from flows.recipe import Recipe
 from flows.source_spec import Data
@@ -107,3 +108,4 @@ class Scenario(DataScenario):
     techniques: Techniques = Techniques()
     gate: Gate
     robustness: Robustness = Robustness()
+    explain: Explain | None = None

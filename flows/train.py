@@ -13,6 +13,7 @@ from flows.journal import Journal, journal_path
 from flows.ladder_report import ladder_end, ladder_figures
 from flows.scenario_file import LoadedScenario, load_scenario
 from flows.source_tasks import snapshot_task
+from flows.stages.explain import REPORT
 from flows.stages.job import Job, JobRef
 from flows.tracking import TrainingRun
 from flows.unchanged import deciding, recall, remember, request_digest
@@ -141,6 +142,8 @@ def log_outcome(run: TrainingRun, ref: JobRef, result: Result, reports: dict[str
     for picture in sorted(folder.glob("*.png")):
         run.log_artifact(picture, "pictures")
     run.log_artifact(Path(result["bundle"]) / "card.md")
+    if (folder / REPORT).is_file():
+        run.log_artifact(folder / REPORT)
     auto = reports["fit"].get("auto")
     if auto:
         run.log_text(json.dumps(auto, indent=2), "auto.json")

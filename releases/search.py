@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from polyloom.errors import RequestError, suggestion
@@ -16,6 +17,7 @@ from retrieval.rank_fusion import reciprocal_rank_fusion
 from retrieval.where import parse_filter
 
 CANDIDATES = 100
+SPLIT = "_split"
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,18 @@ class Searcher:
         }
         return cls(items=pq.read_table(bundle / "items.parquet"), generations=generations, facts=facts)
 
-    def search(self, queries: Mapping[str, tuple[np.ndarray, float]], *, k: int, where: str | None = None) -> list[Hit]:
-        """The k best items for query vectors [1, dim] by modality, each with the weight of its ranking."""
+    def search(
+        self,
+        queries: Mapping[str, tuple[np.ndarray, float]],
+        *,
+        k: int,
+        where: str | None = None,
+        learned: bool = False,
+    ) -> list[Hit]:
+        """The k best items for query vectors [1, dim] by modality, each with the weight of its ranking.
+
+        With `learned` only those of the training split, where the bundle says which these are.
+        """
         if k < 1:
             raise RequestError(f"k is {k}; ask for at least 1 hit.")
         usable = {name: query for name, query in queries.items() if np.any(query[0]) and query[1] > 0}
@@ -70,6 +82,9 @@ class Searcher:
                 f"Nothing in the question can be searched; this index finds by {', '.join(self.modalities)}."
             )
         mask = None if where is None else self._mask(where)
+        if learned and SPLIT in self._items.column_names:
+            training = np.asarray(pc.equal(self._items[SPLIT], "train"))
+            mask = training if mask is None else mask & training
         found = {name: self._neighbours(name, vector, k, mask) for name, (vector, _) in usable.items()}
         weights = [self._weights.get(name, 1.0) * usable[name][1] for name in found]
         ranking = reciprocal_rank_fusion([list(hits) for hits in found.values()], weights=weights)
@@ -88,6 +103,11 @@ class Searcher:
         own = self._group_of(item)
         hits = self.search(queries, k=k + 1, where=where)
         return [hit for hit in hits if hit.id != item and (own is None or self._group_of(hit.id) != own)][:k]
+
+    def item(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """All columns of an item."""
+        row: dict[str, Any] = self._items.slice(self._places[id], 1).to_pylist()[0]
+        return row
 
     def _mask(self, where: str) -> np.ndarray:
         return np.asarray(parse_filter(where, self._columns).mask(self._items))
@@ -109,7 +129,7 @@ class Searcher:
         return None if value is None else str(value)
 
     def _hit(self, item: str, score: float, found: Mapping[str, Mapping[str, float]]) -> Hit:
-        row = self._items.slice(self._places[item], 1).to_pylist()[0]
+        row = self.item(item)
         return Hit(
             id=item,
             score=score,

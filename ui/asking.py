@@ -1,19 +1,24 @@
-"""What pages ask a release: predictions and search, with the time each took."""
+"""What pages ask a release: predictions, why these are so, and search."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.heat import LEAST_SIDE
 from heads.answers import Answer
+from heads.explanation import Explanation
 from ingestion.pictures import picture_refusal
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.numbers import NumberPreparation
 from modalities.preparation.pair import PairPreparation
+from modalities.preparation.pictures import PicturePreparation
 from polyloom.errors import RequestError
+from releases.explaining import explain as explain_row
 from releases.runtime import Runtime
 from releases.search import Hit
 
@@ -110,13 +115,24 @@ def predict(
 
     Raises RequestError when there is nothing to answer from.
     """
-    check_picture(image)
-    values = {name: value for name, value in columns.items() if value is not None}
-    asked = bool(text and text.strip()) or image is not None
-    row = {**(runtime.row(text=text, image=image) if asked or not values else {}), **values}
+    row = _row(runtime, text=text, image=image, columns=columns)
     begun = time.perf_counter()
     answer = runtime.predict([row], top=top)[0]
     return Predicted(answers=answer.answers, missing=answer.missing, seconds=time.perf_counter() - begun)
+
+
+def explain(
+    runtime: Runtime, *, text: str | None, image: bytes | None, columns: Mapping[str, object]
+) -> dict[str, Explanation]:
+    """Why a release answers so, by task. Raises RequestError when none of its tasks can be explained."""
+    return explain_row(runtime, _row(runtime, text=text, image=image, columns=columns))
+
+
+def seen_picture(runtime: Runtime, modality: str, image: bytes) -> np.ndarray:
+    """The square of a picture that a modality's encoder sees, uint8 [size, size, 3], large enough for people."""
+    preparation = runtime.preparations[modality]
+    assert isinstance(preparation, PicturePreparation)
+    return np.asarray(preparation.resized(max(preparation.size, LEAST_SIDE)).decode([image])[0])
 
 
 def search(
@@ -149,6 +165,15 @@ def filter_example(runtime: Runtime) -> str:
     items, columns = runtime.items(), runtime.facts["index"]["columns"]
     parts = [_example_part(items, name, kind) for name, kind in columns.items() if name in items.column_names]
     return " AND ".join([part for part in parts if part][:2])
+
+
+def _row(
+    runtime: Runtime, *, text: str | None, image: bytes | None, columns: Mapping[str, object]
+) -> dict[str, object]:
+    check_picture(image)
+    values = {name: value for name, value in columns.items() if value is not None}
+    asked = bool(text and text.strip()) or image is not None
+    return {**(runtime.row(text=text, image=image) if asked or not values else {}), **values}
 
 
 def _example_part(items: pa.Table, name: str, kind: str) -> str:

@@ -14,6 +14,7 @@ from pyarrow import ArrowInvalid
 from flows import settings
 from flows.scenario_file import read_yaml, shipped_scenarios
 from heads.answers import Answer, Part
+from heads.explanation import Evidence, Explanation, KnownRow
 from polyloom.durable import read_json
 from polyloom.errors import FilterError, IntegrityError, PolyloomError, RegistryError, RequestError, ScenarioError
 from polyloom.home import home
@@ -29,11 +30,13 @@ from ui.asking import (
     Predicted,
     Results,
     check_picture,
+    explain,
     filter_example,
     inputs_of,
     items_of,
     predict,
     search,
+    seen_picture,
 )
 from ui.following import (
     Links,
@@ -49,11 +52,12 @@ from ui.following import (
 )
 
 __all__ = [
-    "Answer", "Change", "Choice", "FilterError", "Found", "Inputs", "Item", "Links", "Overview", "Part",
-    "PolyloomError", "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime",
-    "StageView", "champion", "check_picture", "filter_example", "find_run", "history", "inputs_of", "items_of",
-    "known_runs", "links_of", "metric_series", "open_release", "overview", "overviews", "predict", "prefect_url",
-    "release_facts", "scenario_names", "search", "state_folder", "submit_run", "versions", "waiting_state",
+    "Answer", "Change", "Choice", "Evidence", "Explanation", "FilterError", "Found", "Inputs", "Item", "KnownRow",
+    "Links", "Overview", "Part", "PolyloomError", "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results",
+    "RunView", "Runtime", "StageView", "champion", "check_picture", "explain", "filter_example", "find_run", "history",
+    "inputs_of", "items_of", "known_runs", "links_of", "metric_series", "open_release", "overview", "overviews",
+    "predict", "prefect_url", "release_facts", "scenario_names", "search", "seen_picture", "state_folder", "submit_run",
+    "versions", "waiting_state",
 ]  # fmt: skip
 
 FIRST = ("shop", "support")

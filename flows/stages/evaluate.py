@@ -9,6 +9,7 @@ import numpy as np
 
 from flows.stages.detection_pictures import draw_detection
 from flows.stages.encoders import embed_values, open_encoder
+from flows.stages.explain import REPORT, explanations_of, wants_explanations
 from flows.stages.job import Job, modality_values
 from flows.stages.robustness import robustness_of, wants_robustness
 from flows.stages.worth import worth_of_modalities
@@ -35,7 +36,7 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
     if done is not None:
         return done
     figures: dict[str, dict[str, Any]] = {}
-    decoders = {}
+    decoders, explanations = {}, {}
     embedded: Counter[str] = Counter()
     with publish_folder(job.folder / "evaluation") as draft:
         for task in job.scenario.tasks:
@@ -68,10 +69,24 @@ def evaluate(job: Job, *, progress: Progress) -> dict[str, Any]:
                 )
             if wants_robustness(job, task):
                 figures[task]["robustness"] = robustness_of(job, task, decoder=decoder, rows=test, progress=progress)
+            if wants_explanations(job, task):
+                explanations[task] = explanations_of(
+                    job,
+                    task,
+                    head=head,
+                    decoder=decoder,
+                    rows=test,
+                    outputs=found,
+                    truth=known,
+                    folder=draft,
+                    progress=progress,
+                )
             if isinstance(decoder, DetectionDecoder):
                 draw_detection(job, draft, task, found, known, decoder=decoder)
             decoders[task] = decoder.to_json()
         draw_history(job, draft)
+        if explanations:
+            write_json(draft / REPORT, explanations)
         write_json(draft / "decoders.json", decoders)
     return job.finish("evaluate", {"metrics": figures, "embedded": dict(embedded)})
 

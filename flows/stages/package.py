@@ -76,8 +76,9 @@ def build_index(job: Job, folder: Path, encoders: dict[str, AnyEncoder], *, prog
 
 
 def write_items(items: pa.Table, path: Path) -> None:
-    """The items' columns with their keys, without what only ingestion needs."""
-    internal = [name for name in items.column_names if name.startswith("_") and name != "_key"]
+    """The items' columns with their keys and splits, without what only ingestion needs."""
+    kept = {"_key", "_split"}
+    internal = [name for name in items.column_names if name.startswith("_") and name not in kept]
     pq.write_table(items.drop_columns(internal).replace_schema_metadata(None), path, compression="zstd")
 
 
@@ -120,7 +121,14 @@ def application(scenario: Scenario, encoders: dict[str, AnyEncoder]) -> dict[str
         for name, modality in scenario.modalities.items()
     }
     facts = {"name": scenario.name, "title": scenario.title, "description": scenario.description}
-    return {**facts, "modalities": modalities, "tasks": list(scenario.tasks), "index": index_facts(scenario)}
+    targets = {name: task.target for name, task in scenario.tasks.items() if task.target}
+    return {
+        **facts,
+        "modalities": modalities,
+        "tasks": list(scenario.tasks),
+        "targets": targets,
+        "index": index_facts(scenario),
+    }
 
 
 def index_facts(scenario: Scenario) -> dict[str, Any] | None:

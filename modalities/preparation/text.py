@@ -57,6 +57,10 @@ class TextPreparation:
             for encoding in encodings
         ]
 
+    def places(self, value: object) -> list[tuple[int, int]]:
+        """Which characters of a text each token stands for, `end` exclusive; (0, 0) for a special one."""
+        return [(int(start), int(end)) for start, end in self._tokenizer.encode(str(value)).offsets]
+
     @property
     def vocabulary_size(self) -> int:
         """How many tokens there are."""

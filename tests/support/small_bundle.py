@@ -231,6 +231,7 @@ def _finish(
             "title": title,
             "modalities": modalities,
             "tasks": [task],
+            "targets": {task: task},
             "index": {"embed": list(vectors), "weights": {}, **index},
         },
     )

@@ -117,6 +117,29 @@ def test_predict(released_home, at_home):
     assert "pl-bars" in said
 
 
+def test_predict_says_why_when_it_is_asked(released_home, at_home):
+    at_home(released_home)
+    at = look_at("predict", scenario="shop", q="绿色 desk lamp")
+    assert "Orange speaks" not in words(at)
+    at.toggle[0].set_value(True)
+    said = words(again(at))
+    assert "Why category" in said
+    assert ">lamp</span>" in said
+    assert "Green desk lamp" in said
+    assert "pl-signed" not in said
+
+
+def test_predict_shows_what_in_a_picture_counts(released_home, at_home):
+    at_home(released_home)
+    at = look_at("predict", scenario="shop", q="a lamp", why="true")
+    shown = len(at.get("image"))
+    at.file_uploader[0].set_value(("lamp.png", picture_of("p04"), "image/png"))
+    said = words(again(at))
+    assert "pl-signed" in said
+    # The picture that was given, and its heat map.
+    assert len(at.get("image")) == shown + 2
+
+
 def test_release_shows_card_figures_and_history(released_home, at_home):
     at_home(released_home)
     said = words(look_at("release", scenario="support"))

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from ui import found, look, service
+from ui import found, look, reasons, service
 from ui.views.choosing import choose, nothing_released, opened, picture, released
 
 DOUBTFUL = 0.5
+WHY = "Asks again without each word and each part of a picture."
 
 
 def show() -> None:
@@ -28,6 +29,14 @@ def show() -> None:
         # An answer's span stands in the context.
         context = columns.get(reads.pair[1]) if reads.pair else None
         _show(predicted, text=str(context) if context else text, image=image)
+        if st.toggle(
+            "Why?", key="why", bind="query-params", help="Asks again without each word and part of a picture."
+        ):
+            with st.spinner("Leaving out words and parts …"):
+                explanations = service.explain(runtime, text=text, image=image, columns=columns)
+            for task, explanation in explanations.items():
+                with st.container(border=True, key=f"why_{task}"):
+                    _show_reasons(runtime, task, explanation, image=image)
 
 
 def _inputs(reads: service.Inputs) -> tuple[str | None, bytes | None, dict[str, object]]:
@@ -96,3 +105,25 @@ def _show_parts(answer: service.Answer, *, text: str | None, image: bytes | None
         st.html(found.marked_text(text, answer.parts))
     if image and any(part.box is not None for part in answer.parts):
         st.image(found.boxed_picture(image, answer.parts))
+
+
+def _show_reasons(
+    runtime: service.Runtime, task: str, explanation: service.Explanation, *, image: bytes | None
+) -> None:
+    """What an answer rests on: modalities, words, places in the picture, and known rows that are like it."""
+    st.html(look.quiet(f"Why {task}") + look.title(explanation.label) + look.quiet(reasons.LEGEND))
+    if len(explanation.contributions) > 1:
+        st.html(reasons.signed_bars(explanation.contributions))
+    st.html("".join(reasons.weighed(one) for one in explanation.evidence if not one.cells))
+    for evidence in explanation.evidence:
+        if evidence.cells and image is not None:
+            (name,) = evidence.modalities
+            st.image(reasons.heated_picture(service.seen_picture(runtime, name, image), evidence), width=280)
+    if explanation.near:
+        st.html(look.quiet("Rows that are like it, with their own labels"))
+        for place, known in zip(st.columns(max(3, len(explanation.near))), explanation.near, strict=False):
+            with place:
+                picture = runtime.picture(known.picture) if known.picture else None
+                if picture is not None:
+                    st.image(str(picture), width=96)
+                st.html(reasons.known_row(known))
