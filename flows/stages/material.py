@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.attack_assembly import attack_place, build_adversary, trained_and_attacked
+from flows.average_assembly import build_combination, build_mean
+from flows.consistency_assembly import build_consistency
 from flows.decoder_assembly import build_decoder
 from flows.mix_assembly import build_mixing
 from flows.modality_spec import Image, Text
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from training.team import Team
 
 CHECKPOINTS = "checkpoints"
+EPOCHS = "epochs"
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,9 @@ class Material:
             tunings=list(tunings.values()),
             mixing=build_mixing(self.job.scenario, plan),
             adversary=adversary,
+            consistency=build_consistency(self.job.scenario, self.targets),
+            mean=build_mean(self.job.scenario, plan),
+            combination=build_combination(self.job.scenario, plan, folder=folder / EPOCHS, start=start),
             team=self.team,
             checkpoint_seconds=recipe.checkpoint_seconds,
             progress=self.progress,
