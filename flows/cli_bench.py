@@ -20,6 +20,7 @@ BENCHES = {
     "tuning": "what `polyloom tune` is worth on PhraseBank, on rows that it has not seen",
     "confidence": "calibration error, coverage of sets, and strangers among intents left out of training",
     "adversarial": "plain against adversarial training: accuracy on rows as they are and under the same attack",
+    "regularisation": "averages, augmentation and regularisation, each against the plain fit, on texts and pictures",
     "few_shot": "Banking77 with ten rows an intent: contrastive pairs, prototypes, a frozen head; and with none",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
