@@ -3,9 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +17,7 @@ from training.batches import Sampling, mixed_batches, ordered_batches
 from training.checkpoint import load_average, load_checkpoint, save_checkpoint
 from training.combining import Combination, Combined, Judged, copied
 from training.consistency import Consistency
+from training.course import Epoch, FitResult, Position
 from training.device import Placement
 from training.inputs import ModalityInput, row_costs
 from training.mixing import Mixing
@@ -36,51 +35,6 @@ from training.team import ALONE, Team
 SCORING_BATCH = 4
 # What batch norms see again after averaging: enough for steady means, little beside an epoch.
 RENEWING_BATCHES = 64
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave; `metric` is the watched one on the validation rows, higher is better."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    metric: float
-    learning_rate: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """The course of a fit; the model holds the best epoch's weights, or those that `averaged` tells of."""
-
-    history: tuple[Epoch, ...]
-    best_epoch: int
-    best_metric: float
-    stopped_early: bool
-    resumed_at_step: int
-    averaged: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Position:
-    """Where a fit stands; all of it goes into each checkpoint. `cut` is into how many pieces memory cuts a batch.
-
-    `averaged` is how many steps a running average has seen.
-    """
-
-    epoch: int = 0
-    group: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    loss_rows: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int = -1
-    best_metric: float = float("-inf")
-    best_loss: float = float("inf")
-    cut: int = 1
-    averaged: int = 0
 
 
 class Fitting:

@@ -13,7 +13,7 @@ from polyloom.durable import publish_folder, read_json, write_json
 from training.strategies.ladder import Attempt, Ladder, Rung
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch
+    from training.course import Epoch
 
 HISTORY = "history.json"
 

@@ -13,7 +13,7 @@ from flows.zero_shot import learns_nothing
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch
+    from training.course import Epoch
 
 
 def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:

@@ -28,8 +28,9 @@ from polyloom.progress import Progress
 
 if TYPE_CHECKING:
     from training.adversarial import Adversary
+    from training.course import Epoch
     from training.device import Placement
-    from training.fitting import Epoch, Fitting
+    from training.fitting import Fitting
     from training.inputs import ModalityInput
     from training.model import ApplicationModel
     from training.strategies.tuning import Tuning
