@@ -146,7 +146,7 @@ class ModalityInput:
             return np.asarray(vectors[rows])
         drawn = random.integers(len(self.variants) + 1, size=len(rows))
         changed = self.variants[np.maximum(drawn - 1, 0), rows]
-        return np.where(drawn[:, None] > 0, changed, vectors[rows])
+        return np.asarray(np.where(drawn[:, None] > 0, changed, vectors[rows]))
 
 
 def live_source(

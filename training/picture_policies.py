@@ -27,9 +27,10 @@ def with_policy(pictures: np.ndarray, *, kind: Policy, random: np.random.Generat
 
 def transform(kind: Policy) -> nn.Module:
     """The policy of this name, with the settings of its paper."""
-    if kind == "randaugment":
-        return v2.RandAugment()
-    return v2.TrivialAugmentWide() if kind == "trivialaugment" else v2.AugMix()
+    policies: dict[Policy, type[nn.Module]] = {
+        "randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide, "augmix": v2.AugMix,
+    }  # fmt: skip
+    return policies[kind]()
 
 
 def erased(pixels: np.ndarray, *, share: float, random: np.random.Generator) -> np.ndarray:

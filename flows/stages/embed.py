@@ -45,8 +45,6 @@ def embed_tables(job: Job, name: str, *, progress: Progress) -> dict[str, int]:
         for table in job.tables
     ]
     variants = variants_of(job, name)
-    others = [] if variants is None else [embedded_wordings(job, name, variants, progress=progress)]
-    return {
-        "embedded": sum(report.embedded for report in (*reports, *others)),
-        "reused": sum(report.reused for report in (*reports, *others)),
-    }
+    if variants is not None:
+        reports.append(embedded_wordings(job, name, variants, progress=progress))
+    return {"embedded": sum(report.embedded for report in reports), "reused": sum(report.reused for report in reports)}

@@ -1,6 +1,5 @@
 """Other wordings of a text's training rows: written once, and embedded where its encoder is frozen."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,19 +11,10 @@ from flows.variants_assembly import build_rewriter, rewriter_digest
 from flows.variants_spec import Variants
 from polyloom.home import home
 from polyloom.progress import Progress
-from training.embedding import text_hash
+from training.embedding import EmbedReport, text_hash
 
 if TYPE_CHECKING:
     from training.wordings import Wordings
-
-
-@dataclass(frozen=True)
-class EmbeddedWordings:
-    """`vectors` float32 [copies, rows, dim]; rows that are not trained on have their own. How many were computed."""
-
-    vectors: np.ndarray
-    embedded: int
-    reused: int
 
 
 def variants_of(job: Job, name: str) -> Variants | None:
@@ -54,8 +44,8 @@ def wordings(job: Job, name: str, given: Variants, *, progress: Progress) -> lis
     return by_copy(every, values.values)
 
 
-def embedded_wordings(job: Job, name: str, given: Variants, *, progress: Progress) -> EmbeddedWordings:
-    """The wordings through the frozen encoder, each text once, ever."""
+def embedded_wordings(job: Job, name: str, given: Variants, *, progress: Progress) -> EmbedReport:
+    """The wordings through the frozen encoder, each text once, ever; `vectors` are [copies, rows, dim]."""
     encoder, preparation = open_encoder(job, name, progress=progress), job.preparations[name]
     reports = [
         embed_values(
@@ -67,7 +57,7 @@ def embedded_wordings(job: Job, name: str, given: Variants, *, progress: Progres
         )
         for copy in wordings(job, name, given, progress=progress)
     ]
-    return EmbeddedWordings(
+    return EmbedReport(
         vectors=np.stack([report.vectors for report in reports]),
         embedded=sum(report.embedded for report in reports),
         reused=sum(report.reused for report in reports),
