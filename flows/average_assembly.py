@@ -34,13 +34,14 @@ def swa_start(given: Swa, plan: FitPlan) -> int:
 
 def build_combination(scenario: Scenario, plan: FitPlan, *, folder: Path, start: Path | None) -> "Combination | None":
     """What makes the model of several states; epochs are kept under `folder`, `start` is the rung before."""
+    from modalities.named import NamedModules
     from training.interpolation import Interpolation as Line
     from training.soup import GreedySoup
 
     given = scenario.recipe.average
     if isinstance(given, Soup):
         return GreedySoup(folder=folder)
-    moving = tuple(f"encoders.{name}." for name in straight(scenario, plan))
+    moving = tuple(f"encoders.{NamedModules.stored(name)}." for name in straight(scenario, plan))
     if not isinstance(given, Interpolation) or not moving:
         return None
     # Heads that begin with random numbers know nothing that could be kept.

@@ -24,8 +24,10 @@ class Interpolation:
         self._begin: Weights = {}
 
     def begin(self, model: nn.Module) -> None:
-        """Remember the begin."""
+        """Remember the begin. Raises ValueError where no weights are of the parts, so that nothing would move."""
         self._begin = {name: tensor for name, tensor in copied(model).items() if name.startswith(self._parts)}
+        if not self._begin:
+            raise ValueError(f"no weights begin with {' or '.join(self._parts)}")
 
     def after_epoch(self, model: nn.Module, epoch: int, *, leads: bool) -> None:
         """What lies between begin and end is not looked at."""

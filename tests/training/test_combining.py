@@ -78,6 +78,12 @@ def test_the_share_of_the_way_is_chosen_by_the_metric(target, share):
     assert list(found.told["metrics"]) == ["0.25", "0.5", "0.75", "1"]
 
 
+def test_parts_that_are_not_there_are_named():
+    line = Interpolation(shares=(0.5,), parts=("encoders.text.", "tasks."))
+    with pytest.raises(ValueError, match=r"no weights begin with encoders\.text\. or tasks\."):
+        line.begin(Number(0.0))
+
+
 def test_what_does_not_move_stays_as_it_was_fitted():
     begin, end = Number(0.0).state_dict(), {**Number(8.0).state_dict(), "head": torch.tensor([7.0])}
     found = between({"number": begin["number"]}, end, share=0.5)
