@@ -7,6 +7,9 @@ from flows.scenario_columns import task_inputs
 from flows.spec import Scenario
 from flows.task_spec import Detection
 
+# What moves the boxes along.
+FOLLOWED = ("none", "flip", "scene")
+
 
 def detection_problems(scenario: Scenario) -> Iterator[str]:
     """Detectors that do not look at one picture each, and augmentation that boxes would not follow."""
@@ -35,8 +38,16 @@ def picture_problems(name: str, modality: Image, *, detectors: list[str], reader
             f"tasks.{detectors[1]}.inputs: {name!r} has the detector {detectors[0]!r} already. "
             "Add a second image modality."
         )
-    if modality.augment == "crop_flip" and detectors:
-        yield f"modalities.{name}.augment: boxes do not follow 'crop_flip'. Under a detector use none, flip or scene."
+    if modality.augment not in FOLLOWED and detectors:
+        yield (
+            f"modalities.{name}.augment: boxes do not follow {modality.augment!r}. "
+            "Under a detector use none, flip or scene."
+        )
+    if modality.erase and detectors:
+        yield (
+            f"modalities.{name}.erase: a rectangle would hide objects whose boxes stay. "
+            "Under a detector leave it out; `augment: scene` cuts and moves the boxes along."
+        )
     if modality.augment == "scene" and readers != detectors:
         yield (
             f"modalities.{name}.augment: 'scene' mixes pictures, so it is for pictures that only a detector reads. "

@@ -46,12 +46,18 @@ def confidence_problems(name: str, task: Classification, rows: Rows) -> Iterator
 
 def cost_problems(name: str, task: Classification, rows: Rows) -> Iterator[str]:
     """Costs or a tree of labels for a task that has several labels a row, or that weighs its classes otherwise."""
+    if task.class_weights == "effective" and rows.columns.get(task.target) == "labels":
+        yield (
+            f"tasks.{name}.class_weights: 'effective' counts rows of one label each; {task.target!r} holds lists of "
+            "labels. Write `class_weights: balanced`."
+        )
     if not (task.costs or task.hierarchy):
         return
     if rows.columns.get(task.target) == "labels":
         yield f"tasks.{name}: costs and hierarchy are for one label a row; {task.target!r} holds lists of labels."
-    if task.hierarchy and task.hierarchy_loss != "none" and task.class_weights == "balanced":
-        yield f"tasks.{name}.class_weights: 'balanced' has no part in hierarchy_loss {task.hierarchy_loss!r}. Drop one."
+    if task.hierarchy and task.hierarchy_loss != "none" and task.class_weights != "none":
+        told = f"tasks.{name}.class_weights: {task.class_weights!r}"
+        yield f"{told} has no part in hierarchy_loss {task.hierarchy_loss!r}. Drop one."
 
 
 def pair_problems(scenario: Scenario, name: str) -> Iterator[str]:

@@ -110,10 +110,12 @@ def class_weights(
     settings: Classification | Relation, decoder: ClassificationDecoder, training: Truth | None
 ) -> np.ndarray | None:
     """The labels' weights in the loss, or None where each row counts alike."""
-    from heads.classification import balanced_weights
+    from heads.classification import balanced_weights, effective_weights
 
-    if settings.class_weights != "balanced" or training is None:
+    if settings.class_weights == "none" or training is None:
         return None
+    if settings.class_weights == "effective":
+        return effective_weights(training["labels"], labels=len(decoder.labels), beta=settings.beta)
     return balanced_weights(training["labels"], labels=len(decoder.labels), problem=decoder.problem)
 
 

@@ -4,19 +4,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from flows.spec_section import Positive, Section
+from flows.spec_section import Positive, Section, Share
+from flows.variants_spec import Variants
 from training.strategies.settings import Strategy
 
 
 class Image(Section):
-    """A picture encoder: any timm model."""
+    """A picture encoder: any timm model.
+
+    In training `augment` changes pictures, and `erase` is the share of them that lose a rectangle.
+    """
 
     kind: Literal["image"]
     model: str
     weights: str = "hub"
     size: Annotated[int, Field(ge=16, le=1024)] | None = None
     train: Strategy | None = None
-    augment: Literal["none", "flip", "crop_flip", "scene"] = "none"
+    augment: Literal["none", "flip", "crop_flip", "scene", "randaugment", "trivialaugment", "augmix"] = "none"
+    erase: Share = 0.0
 
 
 class Text(Section):
@@ -28,7 +33,7 @@ class Text(Section):
     which `markers` are put into the text.
 
     `augment` changes a text (`form: text`) in training: `delete` leaves out a tenth of the words, `swap` exchanges as
-    many, `delete_swap` does both.
+    many, `delete_swap` does both. `variants` are other wordings, made before the fit, of which one is drawn each time.
 
     With `weights: scratch`, `vocabulary` is a file of tokens for a model of `layers` and `width` that knows nothing.
     """
@@ -46,6 +51,7 @@ class Text(Section):
     columns: tuple[str, ...] = ()
     train: Strategy | None = None
     augment: Literal["none", "delete", "swap", "delete_swap"] = "none"
+    variants: Variants | None = None
     vocabulary: str | None = None
     layers: Annotated[int, Field(ge=1, le=24)] = 4
     width: Annotated[int, Field(ge=16, le=1024)] = 256

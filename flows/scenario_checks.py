@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from zoneinfo import available_timezones
 
 from flows.attack_checks import attack_problems
+from flows.augment_checks import augment_problems
+from flows.average_checks import average_problems, consistency_problems
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
 from flows.explain_checks import explain_problems
@@ -47,6 +49,9 @@ def problems(scenario: Scenario) -> list[str]:
         *attack_problems(scenario),
         *explain_problems(scenario),
         *mix_problems(scenario),
+        *augment_problems(scenario),
+        *average_problems(scenario),
+        *consistency_problems(scenario),
     ]
 
 

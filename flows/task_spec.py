@@ -76,6 +76,7 @@ class ZeroShot(Section):
 class Classification(FusedTask):
     """Binary or multiclass for a `category` column, multilabel for a `labels` column.
 
+    `class_weights: balanced` weighs a label by the inverse of its rows, `effective` by their worth under `beta`.
     `loss: focal` lets rows that are answered rightly count less, the more so the higher `gamma` is.
     `costs` says what a mistake costs, by true and then by answered label (others cost `other_cost`), or as a matrix
     over the sorted labels. `hierarchy` gives each label its parents, from the most general one on.
@@ -87,7 +88,8 @@ class Classification(FusedTask):
     kind: Literal["classification"]
     head: Literal["linear", "prototypes"] = "linear"
     zero_shot: ZeroShot | None = None
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced", "effective"] = "none"
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.999
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     gamma: Annotated[float, Field(gt=0, le=10)] = 2.0
     costs: dict[str, dict[str, Cost]] | tuple[tuple[Cost, ...], ...] = {}
@@ -139,7 +141,8 @@ class Relation(Task):
     """Which relation two marked stretches of a text have, from a `category` column; reads a text of form `marked`."""
 
     kind: Literal["relation"]
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced", "effective"] = "none"
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.999
     hidden: Annotated[int, Field(ge=1, le=4096)] = 384
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
 

@@ -111,6 +111,17 @@ def balanced_weights(truth: np.ndarray, *, labels: int, problem: Problem) -> np.
     return np.asarray(rows.sum() / (labels * np.maximum(rows, 1)))
 
 
+def effective_weights(truth: np.ndarray, *, labels: int, beta: float) -> np.ndarray:
+    """Weights [labels] by how many rows of a label are worth, (1 - beta^rows) / (1 - beta), with a mean of 1.
+
+    Cui et al., "Class-Balanced Loss Based on Effective Number of Samples" (2019): at `beta` 0 every label weighs alike,
+    towards 1 by its rows. A label without a row weighs as one with a single row.
+    """
+    rows = np.maximum(np.bincount(truth[truth >= 0], minlength=labels), 1)
+    weights = (1.0 - beta) / (1.0 - beta**rows)
+    return np.asarray(weights * labels / weights.sum())
+
+
 def problem_of(values: list[object], *, multilabel: bool) -> tuple[Problem, tuple[str, ...]]:
     """The problem and its labels, sorted, from the target values of the training rows."""
     if multilabel:

@@ -13,13 +13,18 @@ class NamedModules(nn.Module):
         super().__init__()
         self.names = tuple(modules)
         for name, module in modules.items():
-            self.add_module(f"of_{name}", module)
+            self.add_module(self.stored(name), module)
 
     def __getitem__(self, name: str) -> nn.Module:
-        return cast("nn.Module", getattr(self, f"of_{name}"))
+        return cast("nn.Module", getattr(self, self.stored(name)))
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @staticmethod
+    def stored(name: str) -> str:
+        """Under which name a module's weights are stored."""
+        return f"of_{name}"
 
     def items(self) -> Iterator[tuple[str, nn.Module]]:
         """Names and modules, in the order in which they were given."""

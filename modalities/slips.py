@@ -4,6 +4,7 @@ A word of letters gets one slip: two neighbouring letters swapped, one dropped, 
 own kind. A Chinese or Japanese character is a word by itself: it is swapped with the next one or dropped.
 """
 
+import hashlib
 import itertools
 import re
 import string
@@ -102,3 +103,9 @@ def would_merge(left: str, right: str) -> bool:
     """Whether two words without a blank between them would be read as one."""
     ends = left[-1], right[0]
     return all(end.isalnum() and not ONE_CHARACTER.match(end) for end in ends)
+
+
+def seeded(text: str, seed: int) -> np.random.Generator:
+    """A generator of a text's own, so that what becomes of it does not depend on the texts before it."""
+    content = hashlib.sha256(text.encode()).digest()
+    return np.random.default_rng([seed & 0xFFFFFFFF, int.from_bytes(content[:8], "big")])

@@ -1,7 +1,7 @@
 """Pictures with boxes for the fitting loop: what augmentation does to a picture it does to the boxes."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -90,6 +90,8 @@ def boxed_source(
     *, preparation: Preparation, values: Sequence[object | None], truth: Truth, augmentation: Augmentation
 ) -> BoxedPictureSource:
     """The source for a modality that a detector reads. Raises TypeError for one that boxes cannot follow."""
-    if not isinstance(preparation, PicturePreparation) or augmentation == "crop_flip":
+    if not isinstance(preparation, PicturePreparation) or augmentation not in get_args(BoxAugmentation):
         raise TypeError(f"boxes cannot follow a modality of kind {preparation.kind!r} through {augmentation!r}")
-    return BoxedPictureSource(preparation=preparation, values=values, truth=truth, augmentation=augmentation)
+    return BoxedPictureSource(
+        preparation=preparation, values=values, truth=truth, augmentation=cast("BoxAugmentation", augmentation)
+    )

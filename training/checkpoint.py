@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from polyloom.durable import publish_folder, read_json, write_json
 
 KEPT = 2
+AVERAGE = "average.safetensors"
 
 
 def save_checkpoint(
@@ -21,13 +22,19 @@ def save_checkpoint(
     scaler: torch.amp.GradScaler,
     best: dict[str, Tensor],
     position: dict[str, Any],
+    average: dict[str, Tensor] | None = None,
 ) -> None:
-    """Publish checkpoint `number`; older ones but the last are removed. `position` is any JSON object."""
+    """Publish checkpoint `number`; older ones but the last are removed. `position` is any JSON object.
+
+    `average` is the state of a running average of the weights, where one is kept.
+    """
     state = optimizer.state_dict()
     with publish_folder(folder / f"step-{number:09d}") as draft:
         save_file(contiguous(model.state_dict()), draft / "model.safetensors")
         save_file(contiguous(best), draft / "best.safetensors")
         save_file(contiguous(flat_state(state)), draft / "optimizer.safetensors")
+        if average is not None:
+            save_file(contiguous(average), draft / AVERAGE)
         save_file(random_states(), draft / "random.safetensors")
         rest = {"groups": state["param_groups"], "scaler": scaler.state_dict(), "position": position}
         write_json(draft / "state.json", rest)
@@ -50,6 +57,12 @@ def load_checkpoint(
     scaler.load_state_dict(rest["scaler"])
     restore_random(load_file(newest / "random.safetensors"))
     return rest["position"], load_file(newest / "best.safetensors")
+
+
+def load_average(folder: Path) -> dict[str, Tensor]:
+    """The newest checkpoint's running average of the weights; empty where it holds none."""
+    path = checkpoints(folder)[-1] / AVERAGE
+    return load_file(path) if path.is_file() else {}
 
 
 def checkpoints(folder: Path) -> list[Path]:

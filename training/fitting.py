@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,62 +12,29 @@ from torch import Tensor
 from heads.decoder import rows_of
 from polyloom.progress import SILENT, Bar, Progress
 from training.adversarial import Adversary
+from training.averaging import Mean, RunningAverage
 from training.batches import Sampling, mixed_batches, ordered_batches
-from training.checkpoint import load_checkpoint, save_checkpoint
+from training.checkpoint import load_average, load_checkpoint, save_checkpoint
+from training.combining import Combination, Combined, Judged, copied
+from training.consistency import Consistency
+from training.course import Epoch, FitResult, Position
 from training.device import Placement
 from training.inputs import ModalityInput, row_costs
 from training.mixing import Mixing
 from training.model import ApplicationModel, Batch, make_batch
+from training.norm_statistics import renew_statistics
 from training.parameters import ParameterGroup, parameter_groups
 from training.remembering import with_remembered
 from training.schedule import rate_factor
 from training.scoring import Scored, score_in_parts
-from training.stepping import Stepping
+from training.stepping import FINE, Stepping
 from training.strategies.tuning import Tuning
 from training.targets import Target
 from training.team import ALONE, Team
 
 SCORING_BATCH = 4
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave; `metric` is the watched one on the validation rows, higher is better."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    metric: float
-    learning_rate: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """The course of a fit; the model holds the best epoch's weights."""
-
-    history: tuple[Epoch, ...]
-    best_epoch: int
-    best_metric: float
-    stopped_early: bool
-    resumed_at_step: int
-
-
-@dataclass
-class Position:
-    """Where a fit stands; all of it goes into each checkpoint. `cut` is into how many pieces memory cuts a batch."""
-
-    epoch: int = 0
-    group: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    loss_rows: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int = -1
-    best_metric: float = float("-inf")
-    best_loss: float = float("inf")
-    cut: int = 1
+# What batch norms see again after averaging: enough for steady means, little beside an epoch.
+RENEWING_BATCHES = 64
 
 
 class Fitting:
@@ -76,7 +42,9 @@ class Fitting:
 
     `sets` says for each row which data set it belongs to, where there are several; `sampling` how these are mixed.
     `groups` are the optimiser's parameter groups, where not everything is trained in the usual way; `tunings` say
-    which of the encoders' parameters are trained in which epoch. `mixing` mixes rows, `adversary` attacks inputs.
+    which of the encoders' parameters are trained in which epoch. `mixing` mixes rows, `adversary` attacks inputs,
+    `consistency` holds two answers to the same rows together. Epochs are judged, and kept, by the running `mean` of
+    their weights where there is one; a `combination` makes the model of several states at the end.
     `team` are the processes that fit together: each has the same model, rows and folder, and rank 0 writes the
     checkpoints.
     """
@@ -107,6 +75,9 @@ class Fitting:
         tunings: Sequence[Tuning] = (),
         mixing: Mixing | None = None,
         adversary: Adversary | None = None,
+        consistency: Consistency | None = None,
+        mean: Mean | None = None,
+        combination: Combination | None = None,
         checkpoint_seconds: float = 20.0,
         team: Team = ALONE,
         progress: Progress = SILENT,
@@ -131,6 +102,8 @@ class Fitting:
         self.tunings = tuple(tunings)
         self.mixing = mixing
         self.adversary = adversary
+        self.consistency = consistency
+        self.combination = combination
         self.checkpoint_seconds = checkpoint_seconds
         self.team = team
         self.progress = progress
@@ -138,6 +111,7 @@ class Fitting:
         self.costs = row_costs(inputs)
         usual = parameter_groups(model, learning_rate, encoder_learning_rate, weight_decay)
         self.optimizer = torch.optim.AdamW(list(groups or usual), lr=learning_rate, fused=True)
+        self.average = None if mean is None else RunningAverage(mean=mean, model=model, optimizer=self.optimizer)
         self.scaler = placement.scaler()
         self.stepping = Stepping(
             model=model, optimizer=self.optimizer, scaler=self.scaler, loss_of=self._losses_of, team=team,
@@ -149,6 +123,8 @@ class Fitting:
 
     def run(self) -> FitResult:
         """Fit to the end, from the newest checkpoint where there is one."""
+        if self.combination is not None:
+            self.combination.begin(self.model)
         resumed = self._resume()
         here = self.position
         self.inputs = with_remembered(
@@ -164,15 +140,17 @@ class Fitting:
             bar.advance(here.epoch * len(self.train_rows) + here.loss_rows)
             while here.epoch < self.epochs and not self._exhausted():
                 self._epoch(bar)
+        ended = self._combined()
         if self.team.leads:
-            self.model.load_state_dict(self.best)
+            self.model.load_state_dict(ended.judged.weights)
         self.model.eval()
         return FitResult(
             history=tuple(Epoch(**entry) for entry in here.history),
             best_epoch=here.best_epoch,
-            best_metric=here.best_metric,
+            best_metric=ended.judged.metric,
             stopped_early=here.epoch < self.epochs,
             resumed_at_step=resumed,
+            averaged=ended.told,
         )
 
     def _resume(self) -> int:
@@ -182,6 +160,8 @@ class Fitting:
         position, self.best = found
         self.position = Position(**position)
         self.stepping.cut = self.position.cut
+        if self.average is not None:
+            self.average.load(load_average(self.folder), count=self.position.averaged)
         self.progress.log(f"fit goes on at epoch {self.position.epoch + 1}, step {self.position.step}")
         return self.position.step
 
@@ -222,6 +202,8 @@ class Fitting:
         """One optimiser step over a group of batches; each row of the group counts alike."""
         here = self.position
         factor = rate_factor(here.step, total=total, warmup=self.warmup)
+        if self.average is not None:
+            factor = max(factor, self.average.mean.held_rate(here.epoch))
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = parameters["initial_lr"] * factor
         made = self.stepping.step(group, epoch=here.epoch, step=here.step, seeds=(self.seed, here.epoch, here.group))
@@ -229,6 +211,9 @@ class Fitting:
         here.loss_rows += made.rows
         here.cut = self.stepping.cut
         here.step += 1
+        if self.average is not None:
+            self.average.after_step()
+            here.averaged = self.average.count
 
     def _losses_of(self, rows: np.ndarray, random: np.random.Generator) -> Iterator[Tensor]:
         """The mean loss of some rows, which `random` may alter; of attacked inputs in several parts."""
@@ -239,7 +224,9 @@ class Fitting:
         def loss_of(outputs: Mapping[str, Mapping[str, Tensor]]) -> Tensor:
             return self._loss(outputs, batch)
 
-        if self.adversary is None:
+        if self.consistency is not None:
+            yield self.consistency.loss(self.model, batch, loss_of, autocast=self.placement.autocast)
+        elif self.adversary is None:
             with self.placement.autocast():
                 outputs = self.model(batch)
             yield loss_of(outputs)
@@ -283,20 +270,24 @@ class Fitting:
     def _end_epoch(self, bar: Bar) -> None:
         here = self.position
         started = time.monotonic()
-        outputs, loss = self.score(self.validation_rows)
+        if self.combination is not None:
+            self.combination.after_epoch(self.model, here.epoch, leads=self.team.leads)
+        with self._averaged():
+            outputs, loss = self.score(self.validation_rows)
+            metric = self._watched(outputs)
+            if (metric, -loss) > (here.best_metric, -here.best_loss):
+                here.best_epoch, here.best_metric, here.best_loss = here.epoch, metric, loss
+                if self.team.leads or self.combination is not None:
+                    self.best = copied(self.model)
         epoch = Epoch(
             epoch=here.epoch + 1,
             train_loss=here.loss_sum / max(here.loss_rows, 1),
             validation_loss=loss,
-            metric=self._watched(outputs),
+            metric=metric,
             learning_rate=float(self.optimizer.param_groups[-1]["lr"]),
             seconds=here.seconds + time.monotonic() - started,
         )
         here.history.append(vars(epoch))
-        if (epoch.metric, -loss) > (here.best_metric, -here.best_loss):
-            here.best_epoch, here.best_metric, here.best_loss = here.epoch, epoch.metric, loss
-            if self.team.leads:
-                self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
         here.epoch, here.group, here.loss_sum, here.loss_rows, here.seconds = here.epoch + 1, 0, 0.0, 0, 0.0
         bar.say(
             f"epoch {epoch.epoch}: loss {epoch.train_loss:.3f} / {loss:.3f}, {'.'.join(self.watch)} {epoch.metric:.4f}"
@@ -305,6 +296,46 @@ class Fitting:
             self.on_epoch(epoch)
         if time.monotonic() - self._saved_at >= self.checkpoint_seconds / 4:
             self._checkpoint()
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Within the block the model is the one that is kept of this epoch: under a mean, the mean so far."""
+        if self.average is not None:
+            self.average.after_epoch(self.position.epoch)
+        if self.average is None or not self.average.weights:
+            yield
+            return
+        with self.average.in_place():
+            self._renew_statistics()
+            yield
+
+    def _renew_statistics(self) -> None:
+        """Batch norms see training rows as they are; a batch in which one has a single row, or none, is left out."""
+        live = [given.present for given in self.inputs.values() if given.source is not None]
+        batches = [rows for group in self.epoch_groups(0) for rows in group if all(one[rows].sum() > 1 for one in live)]
+        renew_statistics(self.model, batches[:RENEWING_BATCHES], self._passed)
+
+    def _passed(self, rows: np.ndarray) -> None:
+        batch = make_batch(self.inputs, rows, device=self.placement.device, tasks=self._tasks_of(rows))
+        with self.placement.autocast():
+            self.model(batch)
+
+    def _combined(self) -> Combined:
+        """What the model is to be in the end: the best epoch's weights, or what a combination makes of several."""
+        here = self.position
+        best = Judged(self.best, here.best_metric, here.best_loss)
+        if self.combination is None:
+            return Combined(best, {})
+        # What rank 0 wrote is read by all: none goes on before it is there.
+        self.team.worst(FINE)
+        metrics = [(epoch["metric"], epoch["validation_loss"]) for epoch in here.history]
+        return self.combination.combined(best, metrics, self._judged)
+
+    def _judged(self, weights: Mapping[str, Tensor]) -> Judged:
+        self.model.load_state_dict(weights)
+        self._renew_statistics()
+        outputs, loss = self.score(self.validation_rows)
+        return Judged(copied(self.model), self._watched(outputs), loss)
 
     def _watched(self, outputs: Mapping[str, Mapping[str, np.ndarray]]) -> float:
         """The watched metric on the validation rows of the task's data set; lowest of all where it is no number."""
@@ -357,6 +388,7 @@ class Fitting:
             optimizer=self.optimizer,
             scaler=self.scaler,
             best=self.best,
+            average=None if self.average is None else self.average.weights,
             position=vars(self.position),
         )
 

@@ -141,7 +141,7 @@ def make_batch(
     """Gather the rows' vectors and prepare their raw values; `random` switches augmentation on."""
     present = {name: given.present[rows] for name, given in inputs.items()}
     vectors = {
-        name: torch.from_numpy(given.vectors[rows]).to(device)
+        name: torch.from_numpy(given.drawn_vectors(rows, random=random)).to(device)
         for name, given in inputs.items()
         if given.vectors is not None
     }

@@ -19,7 +19,7 @@ from heads.decoder import Scorer
 from polyloom.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch
+    from training.course import Epoch
 
 TIMED_ROWS = 30
 

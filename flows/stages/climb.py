@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.stages.fitted import FITTED, encoder_strategy, save_fitted
-from flows.stages.material import CHECKPOINTS, Material, told
+from flows.stages.material import CHECKPOINTS, EPOCHS, Material, told
 from flows.strategies import FitPlan, fit_plans, is_live
 from polyloom.durable import publish_folder, read_json, write_json
 from training.strategies.ladder import Attempt, Ladder, Rung
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch
+    from training.course import Epoch
 
 HISTORY = "history.json"
 
@@ -94,8 +94,9 @@ class Climber:
         )
 
     def finished(self, folder: Path) -> None:
-        """Drop a finished rung's checkpoints, which hold the model several times over."""
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        """Drop a finished rung's checkpoints and epochs, which hold the model several times over."""
+        for kept in (CHECKPOINTS, EPOCHS):
+            shutil.rmtree(folder / kept, ignore_errors=True)
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:

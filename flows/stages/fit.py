@@ -13,7 +13,7 @@ from flows.zero_shot import learns_nothing
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch
+    from training.course import Epoch
 
 
 def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
@@ -53,6 +53,7 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
         "best_metric": result.best_metric,
         "stopped_early": result.stopped_early,
         "resumed_at_step": result.resumed_at_step,
+        **({"averaged": dict(result.averaged)} if result.averaged else {}),
         "history": [vars(epoch) for epoch in result.history],
     }
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.attack_assembly import attack_place, build_adversary, trained_and_attacked
+from flows.average_assembly import build_combination, build_mean
+from flows.consistency_assembly import build_consistency
 from flows.decoder_assembly import build_decoder
 from flows.mix_assembly import build_mixing
 from flows.modality_spec import Image, Text
@@ -17,6 +19,7 @@ from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.fitted import load_encoder, load_tasks
 from flows.stages.job import Job
 from flows.stages.pretrained import starting_encoder
+from flows.stages.wordings import embedded_wordings, variants_of, wordings
 from flows.strategies import FitPlan, attach_strategy, is_live, strategy_of
 from flows.task_assembly import build_task
 from flows.task_spec import Detection
@@ -25,8 +28,9 @@ from polyloom.progress import Progress
 
 if TYPE_CHECKING:
     from training.adversarial import Adversary
+    from training.course import Epoch
     from training.device import Placement
-    from training.fitting import Epoch, Fitting
+    from training.fitting import Fitting
     from training.inputs import ModalityInput
     from training.model import ApplicationModel
     from training.strategies.tuning import Tuning
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from training.team import Team
 
 CHECKPOINTS = "checkpoints"
+EPOCHS = "epochs"
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,9 @@ class Material:
             tunings=list(tunings.values()),
             mixing=build_mixing(self.job.scenario, plan),
             adversary=adversary,
+            consistency=build_consistency(self.job.scenario, self.targets),
+            mean=build_mean(self.job.scenario, plan),
+            combination=build_combination(self.job.scenario, plan, folder=folder / EPOCHS, start=start),
             team=self.team,
             checkpoint_seconds=recipe.checkpoint_seconds,
             progress=self.progress,
@@ -222,22 +230,29 @@ def modality_input(
     from training.inputs import AnyText, ModalityInput, TextSource, live_source
 
     given = job.task_values(name)
-    preparation = job.preparations[name]
+    preparation, variants = job.preparations[name], variants_of(job, name)
     if not live:
         encoder = open_encoder(job, name, progress=progress)
         report = embed_values(given, preparation=preparation, encoder=encoder, name=name, progress=progress)
-        return ModalityInput(present=given.present, vectors=report.vectors)
+        others = embedded_wordings(job, name, variants, progress=progress).vectors if variants else None
+        return ModalityInput(present=given.present, vectors=report.vectors, variants=others)
     modality = job.scenario.modalities[name]
     augmentation = modality.augment if isinstance(modality, Image) else "none"
-    if isinstance(modality, Text) and isinstance(preparation, AnyText) and modality.augment != "none":
-        texts = TextSource(preparation=preparation, values=given.values, augmentation=modality.augment)
+    if isinstance(modality, Text) and isinstance(preparation, AnyText) and (variants or modality.augment != "none"):
+        texts = TextSource(
+            preparation=preparation,
+            values=given.values,
+            augmentation=modality.augment,
+            variants=wordings(job, name, variants, progress=progress) if variants else (),
+        )
         return ModalityInput(present=given.present, source=texts)
     for task, settings in job.scenario.tasks.items():
         if isinstance(settings, Detection) and name in task_inputs(job.scenario, task):
             truth = targets[task].truth
             boxed = boxed_source(preparation=preparation, values=given.values, truth=truth, augmentation=augmentation)
             return ModalityInput(present=given.present, source=boxed)
-    source = live_source(preparation=preparation, values=given.values, augmentation=augmentation)
+    erase = modality.erase if isinstance(modality, Image) else 0.0
+    source = live_source(preparation=preparation, values=given.values, augmentation=augmentation, erase=erase)
     return ModalityInput(present=given.present, source=source)
 
 

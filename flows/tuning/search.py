@@ -32,7 +32,7 @@ from polyloom.progress import SILENT, Progress
 from polyloom.version import code_version
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch
+    from training.course import Epoch
 
 Result = dict[str, Any]
 PARENT = "mlflow.parentRunId"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from heads.classification import ClassificationHead, balanced_weights, problem_of
+from heads.classification import ClassificationHead, balanced_weights, effective_weights, problem_of
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0], [-2.0, 1.0, 1.0], [0.3, 0.2, 0.1]])
 WEIGHTS = np.array([0.5, 2.0, 1.5])
@@ -88,6 +88,24 @@ def test_balanced_weights_give_each_label_the_same_say():
 
 def test_a_label_without_rows_has_a_finite_weight():
     np.testing.assert_allclose(balanced_weights(np.array([0, 0]), labels=2, problem="binary"), [0.5, 1.0])
+
+
+def test_effective_weights_by_hand():
+    """One row is worth 1, two 1.5 at a beta of a half: weights 1 and 2/3, of which the mean is made 1."""
+    np.testing.assert_allclose(effective_weights(np.array([0, 1, 1, -1]), labels=2, beta=0.5), [1.2, 0.8])
+
+
+def test_effective_weights_lie_between_alike_and_balanced():
+    truth = np.repeat([0, 1, 2], [1, 10, 100])
+    np.testing.assert_allclose(effective_weights(truth, labels=3, beta=0.0), 1.0)
+    balanced = balanced_weights(truth, labels=3, problem="multiclass")
+    nearly = effective_weights(truth, labels=3, beta=1 - 1e-9)
+    np.testing.assert_allclose(nearly / nearly.sum(), balanced / balanced.sum(), rtol=1e-4)
+
+
+def test_a_label_without_a_row_weighs_as_one_with_a_single_row():
+    found = effective_weights(np.array([0, 1, 1]), labels=3, beta=0.9)
+    assert found[2] == found[0]
 
 
 def test_balanced_weights_of_many_labels_are_negatives_to_positives_within_limits():

@@ -14,9 +14,11 @@ from modalities.preparation.pictures import PicturePreparation
 from polyloom.progress import SILENT
 from tests.support.small_fits import ROWS, Announcing, TinyPictureEncoder, fitting, frozen, goal, task
 from tests.support.tiny_models import png
+from training.averaging import Ema
 from training.fitting import Fitting
 from training.inputs import ModalityInput, PictureSource
 from training.model import ApplicationModel
+from training.soup import GreedySoup
 from training.team import joined
 
 
@@ -39,7 +41,17 @@ def plain(folder: Path, **changed) -> Fitting:
     return fitting(folder, model=model, inputs=inputs, targets={"label": goal(truth)}, **{"accumulate": 2, **changed})
 
 
-KINDS = {"plain": plain, "frozen": frozen}
+def meant(folder: Path, **changed) -> Fitting:
+    """The same, judged and kept by a running mean of the weights."""
+    return plain(folder, mean=Ema(decay=0.8), **changed)
+
+
+def soup(folder: Path, **changed) -> Fitting:
+    """The same, of whose epochs a soup is made."""
+    return plain(folder, combination=GreedySoup(folder=folder / "epochs"), **changed)
+
+
+KINDS = {"plain": plain, "frozen": frozen, "meant": meant, "soup": soup}
 
 
 def main(kind: str, folder: Path, rank: int, size: int, port: int) -> None:

@@ -93,9 +93,10 @@ def assert_alike(folder, told, alone, *, cut=1):
 
 
 @pytest.mark.slow
-def test_two_processes_fit_like_one(tmp_path):
-    told, _ = ended(started("team_fit", "plain", tmp_path))
-    assert_alike(tmp_path, told, "plain")
+@pytest.mark.parametrize("kind", ["plain", "meant", "soup"])
+def test_two_processes_fit_like_one(kind, tmp_path):
+    told, _ = ended(started("team_fit", kind, tmp_path))
+    assert_alike(tmp_path, told, kind)
 
 
 @pytest.mark.slow
