@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from flows.continual_spec import Continual
+from flows.ensemble_spec import Ensemble
 from training.strategies.settings import Strategy
 
 Positive = Annotated[int, Field(ge=1)]
@@ -118,6 +120,8 @@ class Recipe(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     adversarial: Adversarial | None = None
     mix: Mix | None = None
+    continual: Continual | None = None
+    ensemble: Ensemble | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
     gradient_checkpointing: bool = False

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from zoneinfo import available_timezones
 
 from flows.attack_checks import attack_problems
+from flows.continual_checks import continual_problems
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
+from flows.ensemble_checks import ensemble_problems
 from flows.form_checks import form_problems
 from flows.mix_checks import mix_problems
 from flows.modality_checks import modality_problems
@@ -45,6 +47,8 @@ def problems(scenario: Scenario) -> list[str]:
         *gate_problems(scenario),
         *attack_problems(scenario),
         *mix_problems(scenario),
+        *continual_problems(scenario),
+        *ensemble_problems(scenario),
     ]
 
 

@@ -16,6 +16,7 @@ from training.adversarial import Adversary
 from training.batches import Sampling, mixed_batches, ordered_batches
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.device import Placement
+from training.further_loss import FurtherLoss
 from training.inputs import ModalityInput, row_costs
 from training.mixing import Mixing
 from training.model import ApplicationModel, Batch, make_batch
@@ -76,7 +77,8 @@ class Fitting:
 
     `sets` says for each row which data set it belongs to, where there are several; `sampling` how these are mixed.
     `groups` are the optimiser's parameter groups, where not everything is trained in the usual way; `tunings` say
-    which of the encoders' parameters are trained in which epoch. `mixing` mixes rows, `adversary` attacks inputs.
+    which of the encoders' parameters are trained in which epoch. `mixing` mixes rows, `adversary` attacks inputs,
+    `further_loss` is added in training.
     `team` are the processes that fit together: each has the same model, rows and folder, and rank 0 writes the
     checkpoints.
     """
@@ -107,6 +109,7 @@ class Fitting:
         tunings: Sequence[Tuning] = (),
         mixing: Mixing | None = None,
         adversary: Adversary | None = None,
+        further_loss: FurtherLoss | None = None,
         checkpoint_seconds: float = 20.0,
         team: Team = ALONE,
         progress: Progress = SILENT,
@@ -131,6 +134,7 @@ class Fitting:
         self.tunings = tuple(tunings)
         self.mixing = mixing
         self.adversary = adversary
+        self.further_loss = further_loss
         self.checkpoint_seconds = checkpoint_seconds
         self.team = team
         self.progress = progress
@@ -237,7 +241,8 @@ class Fitting:
             batch = self.mixing.mixed(batch, random=random)
 
         def loss_of(outputs: Mapping[str, Mapping[str, Tensor]]) -> Tensor:
-            return self._loss(outputs, batch)
+            own = self._loss(outputs, batch)
+            return own if self.further_loss is None else own + self.further_loss(outputs, batch.rows)
 
         if self.adversary is None:
             with self.placement.autocast():
