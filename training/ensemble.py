@@ -1,6 +1,7 @@
 """Several fitted task models over the same embeddings, which answer as one."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -17,7 +18,8 @@ class EnsembleTask(TaskModel):
 
     def answer(self, given: Given, encoded: Encoded) -> Outputs:
         """The outputs of the mixture."""
-        outputs: Outputs = self.head([member.answer(given, encoded) for member in self.members])
+        members = (cast("TaskModel", member) for member in self.members)
+        outputs: Outputs = self.head([member.answer(given, encoded) for member in members])
         return outputs
 
 
