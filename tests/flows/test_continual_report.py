@@ -2,6 +2,9 @@
 
 from flows.continual_report import step_figures, step_lines, step_tables
 from flows.ensemble_report import member_figures, member_lines, member_tables
+from flows.tracking import TrainingRun
+from flows.train import log_steps_and_members
+from releases.mlflow_store import connect
 
 FIRST = {"name": "May", "rows": 1200, "memory": 0, "labels": 4, "scores": [0.9, None], "so_far": 0.9, "average": 0.9,
          "forgetting": None, "seconds": 2.0}  # fmt: skip
@@ -50,3 +53,17 @@ def test_an_ensemble_says_whether_it_gains():
 
 def test_without_either_nothing_is_said():
     assert (step_lines(None), step_tables(None), member_lines(None), member_tables(None)) == ([], [], [], [])
+
+
+def test_an_mlflow_run_holds_each_steps_and_each_members_figures(mlflow_uri, tmp_path):
+    run = TrainingRun.open(
+        tracking_uri=mlflow_uri, artifact_root=tmp_path / "mlartifacts", scenario="steps", fingerprint="f" * 64,
+        flow_run_id=None, tags={},
+    )  # fmt: skip
+    log_steps_and_members(run, {"continual": COURSE, "ensemble": ENSEMBLE})
+    client = connect(mlflow_uri)
+    course = client.get_metric_history(run.run_id, "continual.so_far")
+    assert [(point.step, point.value) for point in course] == [(1, 0.9), (2, 0.8)]
+    assert client.get_run(run.run_id).data.metrics["ensemble.together"] == 0.91
+    assert {"continual.json", "ensemble.json"} <= {file.path for file in client.list_artifacts(run.run_id)}
+    run.finish()
