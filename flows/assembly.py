@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.modality_spec import Category, Characters, Image, Modality, Number, Text
 from flows.rule_assembly import table_rules
-from flows.scenario_columns import columns_over_tables, modality_columns, table_of, task_inputs
+from flows.scenario_columns import columns_over_tables, modality_columns, step_columns, table_of, task_inputs
 from flows.source_spec import Boxes, Conll, Data, Idx, Records, Semeval, Split, Sql, Squad, Table, WatchedFolder
 from flows.spec import DataScenario, Scenario
 from flows.task_reads import modalities_read_whole
@@ -148,7 +148,8 @@ def needed(scenario: DataScenario, table: str) -> list[str]:
     ]
     # Of several columns one may be enough, but not of a question and its context.
     alone = [columns for modality, columns in read if len(columns) == 1 or is_pair(modality)]
-    return list(dict.fromkeys([*targets(scenario, table), *(column for columns in alone for column in columns)]))
+    whole = [column for columns in alone for column in columns]
+    return list(dict.fromkeys([*targets(scenario, table), *whole, *step_columns(scenario, table)]))
 
 
 def is_pair(modality: Modality) -> bool:

@@ -24,6 +24,7 @@ BENCHES = {
     "regularisation": "averages, augmentation and regularisation, each against the plain fit, on texts and pictures",
     "few_shot": "Banking77 with ten rows an intent: contrastive pairs, prototypes, a frozen head; and with none",
     "explanation": "whether what explanations name most important changes the answer more than anything else",
+    "continual": "Banking77 in 7 steps of 11 intents: replay and others against one fit over all rows",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flows.average_spec import Average
+from flows.continual_spec import Continual
+from flows.ensemble_spec import Ensemble
 from training.strategies.settings import Strategy
 
 Positive = Annotated[int, Field(ge=1)]
@@ -121,6 +123,8 @@ class Recipe(Section):
     mix: Mix | None = None
     average: Average | None = None
     r_drop: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    continual: Continual | None = None
+    ensemble: Ensemble | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
     gradient_checkpointing: bool = False

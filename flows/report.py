@@ -11,6 +11,8 @@ import click
 
 from flows import settings
 from flows.console import summary_table
+from flows.continual_report import step_lines
+from flows.ensemble_report import member_lines
 from flows.ladder_report import ladder_lines
 from flows.scenario_file import read_yaml, shipped_scenarios
 from flows.scenario_name import scenario_name
@@ -35,7 +37,12 @@ def show_run(result: dict[str, Any]) -> None:
     ]
     measured = [name for name in MEASURES if any(row[name] is not None for row in rows)]
     summary_table(rows, title=f"{result['scenario']}: {result['status']}", columns=["task", *measured])
-    for line in ladder_lines(result.get("strategy", {}).get("auto")):
+    fitted = result.get("strategy", {})
+    for line in (
+        *ladder_lines(fitted.get("auto")),
+        *step_lines(fitted.get("continual")),
+        *member_lines(fitted.get("ensemble")),
+    ):
         click.echo(line)
     for line in missing_lines(result["metrics"]):
         click.echo(f"without   {line}")

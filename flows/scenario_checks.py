@@ -6,8 +6,10 @@ from zoneinfo import available_timezones
 from flows.attack_checks import attack_problems
 from flows.augment_checks import augment_problems
 from flows.average_checks import average_problems, consistency_problems
+from flows.continual_checks import continual_problems
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
+from flows.ensemble_checks import ensemble_problems
 from flows.explain_checks import explain_problems
 from flows.form_checks import form_problems
 from flows.mix_checks import mix_problems
@@ -52,6 +54,8 @@ def problems(scenario: Scenario) -> list[str]:
         *augment_problems(scenario),
         *average_problems(scenario),
         *consistency_problems(scenario),
+        *continual_problems(scenario),
+        *ensemble_problems(scenario),
     ]
 
 

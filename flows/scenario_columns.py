@@ -113,3 +113,11 @@ def read_tables(scenario: Scenario) -> dict[str, tuple[str, ...]]:
         table = table_of(scenario, task)
         found[table] = tuple(dict.fromkeys([*found.get(table, ()), *known]))
     return found
+
+
+def step_columns(scenario: Scenario, table: str) -> tuple[str, ...]:
+    """The column of a table that says in which step a row arrived, where the recipe learns in such steps."""
+    continual = scenario.recipe.continual
+    if continual is None or not isinstance(continual.steps, str) or table not in task_tables(scenario):
+        return ()
+    return (continual.steps,)

@@ -23,7 +23,7 @@ PRETRAINED_LAYER_DECAY = 0.9
 class FitPlan:
     """One fit: the strategy of encoders that name none of their own, and how long and how fast.
 
-    `encoder_learning_rate` None is the strategy's usual one.
+    `encoder_learning_rate` None is the strategy's usual one. `seed` decides about heads, batches and dropout.
     """
 
     strategy: Strategy
@@ -32,6 +32,7 @@ class FitPlan:
     batch_size: int
     learning_rate: float
     encoder_learning_rate: float | None
+    seed: int
 
     def encoder_rate(self, strategy: Strategy) -> float:
         """How fast an encoder under this strategy learns."""
@@ -50,6 +51,7 @@ def fit_plans(scenario: Scenario) -> tuple[FitPlan, ...]:
                 batch_size=recipe.batch_size,
                 learning_rate=recipe.learning_rate,
                 encoder_learning_rate=recipe.encoder_learning_rate,
+                seed=recipe.seed,
             ),
         )
     return tuple(rung_plan(scenario, rung) for rung in recipe.auto.rungs)
@@ -66,6 +68,7 @@ def rung_plan(scenario: Scenario, rung: Rung) -> FitPlan:
         batch_size=rung.batch_size or (recipe.batch_size if frozen else LIVE_BATCH_SIZE),
         learning_rate=rung.learning_rate or (recipe.learning_rate if frozen else LIVE_LEARNING_RATE),
         encoder_learning_rate=rung.encoder_learning_rate or recipe.encoder_learning_rate,
+        seed=recipe.seed,
     )
 
 

@@ -11,9 +11,31 @@ from flows.spec import Scenario
 from flows.task_reads import READS
 from flows.task_spec import Alignment, Classification, Detection
 from heads.decoder import Decoder, Truth
+from heads.decoding import ClassificationDecoder
 
 if TYPE_CHECKING:
+    from heads.averaging import Averaging
     from training.task_models import TaskModel
+
+
+def build_released_task(scenario: Scenario, task: str, *, decoder: Decoder, dims: Mapping[str, int]) -> "TaskModel":
+    """A task's model as it is released: several of them as one where the recipe asks for an ensemble."""
+    ensemble = scenario.recipe.ensemble
+    if ensemble is None:
+        return build_task(scenario, task, decoder=decoder, dims=dims)
+    from training.ensemble import EnsembleTask
+
+    members = [build_task(scenario, task, decoder=decoder, dims=dims) for _ in ensemble.settings]
+    return EnsembleTask(members, averaging=build_averaging(decoder))
+
+
+def build_averaging(decoder: Decoder) -> "Averaging":
+    """What makes one answer of several heads'."""
+    from heads.averaging import Averaging
+
+    if not isinstance(decoder, ClassificationDecoder):
+        return Averaging("number")
+    return Averaging("several labels" if decoder.problem == "multilabel" else "one label")
 
 
 def build_task(

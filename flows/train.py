@@ -9,6 +9,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows import settings, tasks
+from flows.continual_report import step_figures
+from flows.ensemble_report import member_figures
 from flows.journal import Journal, journal_path
 from flows.ladder_report import ladder_end, ladder_figures
 from flows.scenario_file import LoadedScenario, load_scenario
@@ -125,7 +127,10 @@ def summary(loaded: LoadedScenario, ref: JobRef, reports: dict[str, Result]) -> 
         "gate": released["verdict"],
         "snapshot": data,
         "metrics": reports["evaluate"]["metrics"],
-        "strategy": {key: reports["fit"].get(key) for key in ("strategies", "trained_parameters", "auto")},
+        "strategy": {
+            key: reports["fit"].get(key)
+            for key in ("strategies", "trained_parameters", "auto", "continual", "ensemble")
+        },
         "index": packaged["index"],
         "embedded": {name: counts["embedded"] for name, counts in embedded.items()},
         "reused": {name: counts["reused"] for name, counts in embedded.items()},
@@ -149,6 +154,7 @@ def log_outcome(run: TrainingRun, ref: JobRef, result: Result, reports: dict[str
         run.log_text(json.dumps(auto, indent=2), "auto.json")
         run.log_metrics(ladder_figures(auto), step=0)
         run.set_tag("polyloom.auto", ladder_end(auto))
+    log_steps_and_members(run, reports["fit"])
     run.set_tags(
         {
             "polyloom.status": result["status"],
@@ -157,6 +163,18 @@ def log_outcome(run: TrainingRun, ref: JobRef, result: Result, reports: dict[str
             "polyloom.gate": result["gate"]["reason"],
         }
     )
+
+
+def log_steps_and_members(run: TrainingRun, fitted: Result) -> None:
+    """What a fit in steps, or of several members, says of each."""
+    course, ensemble = fitted.get("continual"), fitted.get("ensemble")
+    if course:
+        run.log_text(json.dumps(course, indent=2), "continual.json")
+        for step in range(len(course["steps"])):
+            run.log_metrics(step_figures(course, step), step=step + 1)
+    if ensemble:
+        run.log_text(json.dumps(ensemble, indent=2), "ensemble.json")
+        run.log_metrics(member_figures(ensemble), step=0)
 
 
 def note_unchanged(loaded: LoadedScenario, known: Result, *, flow_run_id: str) -> Result:

@@ -4,11 +4,21 @@ It says only what it is given; what is unknown is left out or called unknown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 HEADER = "---"
 MODALITIES, ROBUSTNESS, COVERAGE_BY_LABEL = "modalities", "robustness", "coverage_by_label"
 HARMS = ("removed", "shuffled", "noised")
+
+
+@dataclass(frozen=True)
+class CardTable:
+    """A table about the fit: its rows as flat facts of the same names, and a note below."""
+
+    title: str
+    rows: Sequence[Mapping[str, Any]]
+    note: str = ""
 
 
 def model_card(
@@ -30,6 +40,7 @@ def model_card(
     code_version: str | None = None,
     ladder: Sequence[Mapping[str, Any]] = (),
     ladder_end: str = "",
+    tables: Sequence[CardTable] = (),
 ) -> str:
     """The card in Markdown.
 
@@ -46,6 +57,7 @@ def model_card(
         seconds: stage -> seconds; without stages the card says nothing about time.
         digest: left out where the card is part of what the digest covers.
         ladder: the rungs of strategy `auto` in order, each as flat facts of the same names; and why it ended.
+        tables: what else there is to say of the fit.
     """
     sections = [
         f"# {title}\n\n{intended_use}".rstrip(),
@@ -53,6 +65,7 @@ def model_card(
         _data(rows, data_licence),
         _fitting(modalities=modalities, tasks=tasks, seconds=seconds),
         _ladder(ladder, ladder_end),
+        *(_facts_table(table) for table in tables),
         _figures(metrics),
         _coverage(metrics),
         _worth(metrics),
@@ -110,6 +123,13 @@ def _ladder(rungs: Sequence[Mapping[str, Any]], end: str) -> str:
         return ""
     table = _table(list(rungs[0]), [[_text(value) for value in rung.values()] for rung in rungs])
     return f"### The ladder of strategies\n\n{table}\n\n{end}"
+
+
+def _facts_table(given: CardTable) -> str:
+    if not given.rows:
+        return ""
+    table = _table(list(given.rows[0]), [[_text(value) for value in row.values()] for row in given.rows])
+    return f"### {given.title}\n\n{table}\n\n{given.note}".rstrip()
 
 
 def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> str:

@@ -19,6 +19,7 @@ from training.combining import Combination, Combined, Judged, copied
 from training.consistency import Consistency
 from training.course import Epoch, FitResult, Position
 from training.device import Placement
+from training.further_loss import FurtherLoss
 from training.inputs import ModalityInput, row_costs
 from training.mixing import Mixing
 from training.model import ApplicationModel, Batch, make_batch
@@ -44,7 +45,8 @@ class Fitting:
     `groups` are the optimiser's parameter groups, where not everything is trained in the usual way; `tunings` say
     which of the encoders' parameters are trained in which epoch. `mixing` mixes rows, `adversary` attacks inputs,
     `consistency` holds two answers to the same rows together. Epochs are judged, and kept, by the running `mean` of
-    their weights where there is one; a `combination` makes the model of several states at the end.
+    their weights where there is one; a `combination` makes the model of several states at the end. `further_loss` is
+    added in training.
     `team` are the processes that fit together: each has the same model, rows and folder, and rank 0 writes the
     checkpoints.
     """
@@ -78,6 +80,7 @@ class Fitting:
         consistency: Consistency | None = None,
         mean: Mean | None = None,
         combination: Combination | None = None,
+        further_loss: FurtherLoss | None = None,
         checkpoint_seconds: float = 20.0,
         team: Team = ALONE,
         progress: Progress = SILENT,
@@ -104,6 +107,7 @@ class Fitting:
         self.adversary = adversary
         self.consistency = consistency
         self.combination = combination
+        self.further_loss = further_loss
         self.checkpoint_seconds = checkpoint_seconds
         self.team = team
         self.progress = progress
@@ -222,7 +226,8 @@ class Fitting:
             batch = self.mixing.mixed(batch, random=random)
 
         def loss_of(outputs: Mapping[str, Mapping[str, Tensor]]) -> Tensor:
-            return self._loss(outputs, batch)
+            own = self._loss(outputs, batch)
+            return own if self.further_loss is None else own + self.further_loss(outputs, batch.rows)
 
         if self.consistency is not None:
             yield self.consistency.loss(self.model, batch, loss_of, autocast=self.placement.autocast)

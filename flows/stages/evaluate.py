@@ -196,9 +196,15 @@ def draw_reliability(folder: Path, task: str, confidence: np.ndarray, right: np.
 
 
 def draw_history(job: Job, folder: Any) -> None:
-    """The course of the fit, where there was one."""
+    """The course of the fit, where there was one, and of its steps."""
     from flows.pictures import learning_curve
 
     fitted = job.finished("fit") or {"history": []}
     if fitted["history"]:
         learning_curve(folder / "learning_curve.png", history=fitted["history"], title=job.scenario.title)
+    course = fitted.get("continual")
+    if course:
+        from flows.step_pictures import step_picture
+
+        title = f"{job.scenario.title}: {course['kind']}"
+        step_picture(folder / "steps.png", steps=course["steps"], metric=course["metric"], title=title)

@@ -6,7 +6,7 @@ from flows.assembly import has_encoder
 from flows.scenario_columns import task_inputs
 from flows.stages.encoders import AnyEncoder, example, graph_folder, open_encoder
 from flows.stages.job import Job
-from flows.task_assembly import build_task
+from flows.task_assembly import build_released_task
 from flows.task_reads import READS
 from heads.decoders import load_decoder
 from modalities.preparation.protocol import Arrays
@@ -42,7 +42,7 @@ def export_task(job: Job, task: str, *, encoders: dict[str, AnyEncoder], folder:
     saved = job.folder / "fitted" / "tasks"
     decoder = load_decoder(read_json(saved / f"{task}.json"))
     dims = {name: encoders[name].dim for name in task_inputs(job.scenario, task)}
-    model = build_task(job.scenario, task, decoder=decoder, dims=dims)
+    model = build_released_task(job.scenario, task, decoder=decoder, dims=dims)
     model.load_state_dict(load_file(saved / f"{task}.safetensors"))
     return export_head(model, example=head_example(job, task, encoders), decoder=decoder, folder=folder)
 

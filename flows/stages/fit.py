@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flows.stages.climb import climb
+from flows.stages.continual import learn_in_steps
 from flows.stages.fitted import save_fitted
 from flows.stages.job import Job
 from flows.stages.material import Material, Ready, told
+from flows.stages.members import fit_members
 from flows.stages.teamwork import fit_team
 from flows.strategies import fit_plans
 from flows.zero_shot import learns_nothing
@@ -39,6 +41,10 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
         # Which rung comes next depends on the time: one process decides, so one process climbs.
         material = Material(job, progress=progress)
         return {"processes": 1, **climb(material, on_epoch=on_epoch)}
+    if job.scenario.recipe.ensemble is not None:
+        return {"processes": 1, **fit_members(Material(job, progress=progress), on_epoch=on_epoch)}
+    if job.scenario.recipe.continual is not None:
+        return {"processes": 1, **learn_in_steps(Material(job, progress=progress), on_epoch=on_epoch)}
     with fit_team(job, progress=progress) as (team, placement):
         material = Material(job, progress=progress, team=team, placement=placement)
         ready = ready_for_team(material, on_epoch=on_epoch)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from heads.decoder import Decoder
+from heads.decoding import ClassificationDecoder
 from polyloom.durable import publish_folder, read_json, write_json
 from training.strategies.settings import Strategy
 
@@ -53,12 +55,18 @@ def load_encoder(encoder: "nn.Module", folder: Path, name: str) -> None:
         encoder.load_state_dict(load_file(encoder_weights(folder, name)))
 
 
-def load_tasks(model: "ApplicationModel", folder: Path) -> None:
-    """Put fusions, heads and learned shares of the loss back."""
+def load_tasks(model: "ApplicationModel", folder: Path, decoders: Mapping[str, Decoder]) -> None:
+    """Put fusions, heads and learned shares of the loss back; heads that know more labels by now keep these new."""
     from safetensors.torch import load_file
 
+    from training.new_labels import with_new_labels
+
     for name, task in model.tasks.items():
-        task.load_state_dict(load_file(folder / FITTED / "tasks" / f"{name}.safetensors"))
+        weights = load_file(folder / FITTED / "tasks" / f"{name}.safetensors")
+        known, decoder = read_json(folder / FITTED / "tasks" / f"{name}.json"), decoders[name]
+        if isinstance(decoder, ClassificationDecoder) and tuple(known["labels"]) != decoder.labels:
+            weights = with_new_labels(weights, task.state_dict(), known=known["labels"], labels=decoder.labels)
+        task.load_state_dict(weights)
     balance = folder / FITTED / "balance.safetensors"
     if balance.is_file():
         model.balance.load_state_dict(load_file(balance))

@@ -101,9 +101,11 @@ class Job:
     def split(self, name: str, *, task: str | None = None) -> np.ndarray:
         """Numbers of the task rows in one split; of one task's table alone where it is named."""
         found = np.array([n for n, row in enumerate(self.task_rows) if row["_split"] == name], dtype=np.int64)
-        if task is None or self.sets is None:
-            return found
-        return np.asarray(found[self.sets[found] == self.set_of(task)])
+        return found if task is None else self.of_task(found, task)
+
+    def of_task(self, rows: np.ndarray, task: str) -> np.ndarray:
+        """Those of some task rows that are of a task's table."""
+        return rows if self.sets is None else np.asarray(rows[self.sets[rows] == self.set_of(task)])
 
     def targets(self, task: str) -> list[object]:
         """What a task is to say of every task row; None for the rows of other tables."""

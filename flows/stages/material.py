@@ -1,9 +1,10 @@
 """What the fits of a run are made of: inputs and targets, read once, and a model with its optimiser for each fit."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from flows.modality_spec import Image, Text
 from flows.scenario_columns import table_of, task_inputs
 from flows.stages.beginnings import begin_prototypes
 from flows.stages.encoders import embed_values, open_encoder
+from flows.stages.fit_rows import FitRows
 from flows.stages.fitted import load_encoder, load_tasks
 from flows.stages.job import Job
 from flows.stages.pretrained import starting_encoder
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from training.course import Epoch
     from training.device import Placement
     from training.fitting import Fitting
+    from training.further_loss import FurtherLoss
     from training.inputs import ModalityInput
     from training.model import ApplicationModel
     from training.strategies.tuning import Tuning
@@ -73,8 +76,16 @@ class Material:
         self.progress = progress
         self.team = team or ALONE
         self.placement = placement or place(job.scenario.recipe.precision)
+        self.rows = FitRows.of(job)
         self.targets = {task: target(job, task) for task in job.scenario.tasks}
         self._inputs: dict[tuple[str, bool], ModalityInput] = {}
+
+    def over(self, rows: FitRows) -> Self:
+        """The same inputs for fits over other rows, whose tasks know the labels of these."""
+        other = copy.copy(self)
+        other.rows = rows
+        other.targets = {task: target(self.job, task, training=rows.known) for task in self.targets}
+        return other
 
     @property
     def watch(self) -> tuple[str, str]:
@@ -109,8 +120,12 @@ class Material:
         folder: Path,
         on_epoch: Callable[["Epoch"], None] | None = None,
         start: Path | None = None,
+        further_loss: "Callable[[ApplicationModel], FurtherLoss] | None" = None,
     ) -> Ready:
-        """A fit with its checkpoints under `folder`, from the weights that the fit in the folder `start` left."""
+        """A fit with its checkpoints under `folder`, from the weights that the fit in the folder `start` left.
+
+        `further_loss` makes one for the model as it begins.
+        """
         from training.fitting import Fitting
         from training.parameters import task_groups
 
@@ -129,14 +144,14 @@ class Material:
             model=model,
             inputs=inputs,
             targets=self.targets,
-            train_rows=self.job.split("train"),
-            validation_rows=self.job.split("validation"),
+            train_rows=self.rows.train,
+            validation_rows=self.rows.validation,
             watch=self.watch,
             folder=folder / CHECKPOINTS,
             placement=self.placement_of(plan),
             epochs=plan.epochs,
             patience=plan.patience,
-            seed=recipe.seed,
+            seed=plan.seed,
             batch_size=plan.batch_size,
             accumulate=recipe.accumulate,
             warmup=recipe.warmup,
@@ -149,6 +164,7 @@ class Material:
             consistency=build_consistency(self.job.scenario, self.targets),
             mean=build_mean(self.job.scenario, plan),
             combination=build_combination(self.job.scenario, plan, folder=folder / EPOCHS, start=start),
+            further_loss=further_loss(model) if further_loss else None,
             team=self.team,
             checkpoint_seconds=recipe.checkpoint_seconds,
             progress=self.progress,
@@ -191,7 +207,7 @@ class Material:
 
         from training.model import ApplicationModel
 
-        job, seed = self.job, self.job.scenario.recipe.seed
+        job = self.job
         tunings = {}
         for name in inputs:
             if is_live(job.scenario, name, plan):
@@ -202,14 +218,14 @@ class Material:
                 tunings[name] = attach_strategy(job.scenario, name, encoder, strategy=strategy)
         encoders = {name: tuning.encoder for name, tuning in tunings.items()}
         dims = {name: width(given, encoders.get(name)) for name, given in inputs.items()}
-        torch.manual_seed(seed)
+        torch.manual_seed(plan.seed)
         tasks = {
             task: build_task(
                 job.scenario,
                 task,
                 decoder=goal.decoder,
                 dims=dims,
-                training=rows_of(goal.truth, job.split("train", task=task)),
+                training=rows_of(goal.truth, job.of_task(self.rows.train, task)),
             )
             for task, goal in self.targets.items()
         }
@@ -218,7 +234,7 @@ class Material:
         if start is None:
             begin_prototypes(job, model, inputs, self.targets, progress=self.progress)
         else:
-            load_tasks(model, start)
+            load_tasks(model, start, {task: goal.decoder for task, goal in self.targets.items()})
         return model, tunings
 
 
@@ -256,17 +272,18 @@ def modality_input(
     return ModalityInput(present=given.present, source=source)
 
 
-def target(job: Job, task: str) -> "Target":
-    """A task's decoder, from the training rows, and the truth of all rows."""
+def target(job: Job, task: str, *, training: np.ndarray | None = None) -> "Target":
+    """A task's decoder, from the training rows or those given, and the truth of all rows."""
     from training.targets import Target
 
     settings = job.scenario.tasks[task]
     values = job.targets(task)
+    known = job.split("train", task=task) if training is None else job.of_task(training, task)
     decoder = build_decoder(
         job.scenario,
         task,
         column_kind=job.scenario.data[table_of(job.scenario, task)].columns.get(settings.target, ""),
-        training=[values[row] for row in job.split("train", task=task)],
+        training=[values[row] for row in known],
     )
     return Target(truth=decoder.encode(values), decoder=decoder, loss_weight=settings.loss_weight, set=job.set_of(task))
 

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.assembly import has_encoder
+from flows.continual_report import step_tables
+from flows.ensemble_report import member_tables
 from flows.ladder_report import ladder_end, ladder_rows
 from flows.modality_spec import Image, Text
 from flows.spec import Scenario
@@ -174,6 +176,7 @@ def card(job: Job, metrics: dict[str, Any]) -> str:
         code_version=code_version(),
         ladder=ladder_rows(fitted.get("auto")),
         ladder_end=ladder_end(fitted.get("auto")),
+        tables=[*step_tables(fitted.get("continual")), *member_tables(fitted.get("ensemble"))],
     )
 
 

@@ -14,7 +14,7 @@ from flows.spec import Robustness
 from flows.stages.encoders import embed_values, loaded_encoder, open_encoder
 from flows.stages.job import Job
 from flows.stages.worth import metric_of, plain
-from flows.task_assembly import build_task
+from flows.task_assembly import build_released_task
 from heads.decoder import Decoder, rows_of
 from heads.robustness import RESAMPLES, compared
 from modalities.picture_damage import blurred, with_noise
@@ -150,7 +150,7 @@ def fitted_model(job: Job, task: str, inputs: Mapping[str, "ModalityInput"]) -> 
     encoders = {name: loaded_encoder(job, name) for name, given in inputs.items() if given.vectors is None}
     dims = {name: width(given, encoders.get(name)) for name, given in inputs.items()}
     decoder = load_decoder(read_json(saved / f"{task}.json"))
-    model = build_task(job.scenario, task, decoder=decoder, dims=dims)
+    model = build_released_task(job.scenario, task, decoder=decoder, dims=dims)
     model.load_state_dict(load_file(saved / f"{task}.safetensors"))
     return ApplicationModel(encoders=encoders, tasks={task: model})
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from releases.card import model_card
+from releases.card import CardTable, model_card
 
 GIVEN = {
     "scenario": "support",
@@ -115,3 +115,12 @@ def test_the_ladder_of_strategies_stands_there_with_its_end():
     ):
         assert line in card.splitlines(), line
     assert "ladder" not in model_card(**GIVEN)
+
+
+def test_tables_about_the_fit_stand_with_their_notes():
+    table = CardTable(
+        title="The steps", rows=[{"step": "May", "score": 0.5}, {"step": "June", "score": None}], note="So."
+    )
+    card = model_card(**GIVEN, tables=[table, CardTable(title="Nothing", rows=[])])
+    assert "### The steps\n\n| step | score |\n| --- | --- |\n| May | 0.5 |\n| June | none |\n\nSo.\n" in card
+    assert "Nothing" not in card
