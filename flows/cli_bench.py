@@ -21,6 +21,7 @@ BENCHES = {
     "confidence": "calibration error, coverage of sets, and strangers among intents left out of training",
     "adversarial": "plain against adversarial training: accuracy on rows as they are and under the same attack",
     "few_shot": "Banking77 with ten rows an intent: contrastive pairs, prototypes, a frozen head; and with none",
+    "compression": "Banking77 by a distilled int8 student: accuracy and speed against its teacher; what pruning costs",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }

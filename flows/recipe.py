@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from flows.compress_spec import Distill, Prune
 from training.strategies.settings import Strategy
 
 Positive = Annotated[int, Field(ge=1)]
@@ -118,6 +119,8 @@ class Recipe(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     adversarial: Adversarial | None = None
     mix: Mix | None = None
+    distill: Distill | None = None
+    prune: Prune | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
     gradient_checkpointing: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from flows import settings
+from flows.compress_report import compress_lines
 from flows.console import summary_table
 from flows.ladder_report import ladder_lines
 from flows.scenario_file import read_yaml, shipped_scenarios
@@ -35,6 +36,8 @@ def show_run(result: dict[str, Any]) -> None:
     measured = [name for name in MEASURES if any(row[name] is not None for row in rows)]
     summary_table(rows, title=f"{result['scenario']}: {result['status']}", columns=["task", *measured])
     for line in ladder_lines(result.get("strategy", {}).get("auto")):
+        click.echo(line)
+    for line in compress_lines(result):
         click.echo(line)
     for line in missing_lines(result["metrics"]):
         click.echo(f"without   {line}")

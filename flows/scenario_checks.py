@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from zoneinfo import available_timezones
 
 from flows.attack_checks import attack_problems
+from flows.compress_checks import compress_problems
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
 from flows.form_checks import form_problems
@@ -45,6 +46,7 @@ def problems(scenario: Scenario) -> list[str]:
         *gate_problems(scenario),
         *attack_problems(scenario),
         *mix_problems(scenario),
+        *compress_problems(scenario),
     ]
 
 

@@ -30,6 +30,8 @@ def model_card(
     code_version: str | None = None,
     ladder: Sequence[Mapping[str, Any]] = (),
     ladder_end: str = "",
+    smaller: Sequence[str] = (),
+    variants: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The card in Markdown.
 
@@ -46,6 +48,8 @@ def model_card(
         seconds: stage -> seconds; without stages the card says nothing about time.
         digest: left out where the card is part of what the digest covers.
         ladder: the rungs of strategy `auto` in order, each as flat facts of the same names; and why it ended.
+        smaller: a sentence on each thing that made the model smaller.
+        variants: the variants of exported graphs that were measured, each as flat facts of the same names.
     """
     sections = [
         f"# {title}\n\n{intended_use}".rstrip(),
@@ -53,6 +57,7 @@ def model_card(
         _data(rows, data_licence),
         _fitting(modalities=modalities, tasks=tasks, seconds=seconds),
         _ladder(ladder, ladder_end),
+        _smaller(smaller, variants),
         _figures(metrics),
         _coverage(metrics),
         _worth(metrics),
@@ -110,6 +115,18 @@ def _ladder(rungs: Sequence[Mapping[str, Any]], end: str) -> str:
         return ""
     table = _table(list(rungs[0]), [[_text(value) for value in rung.values()] for rung in rungs])
     return f"### The ladder of strategies\n\n{table}\n\n{end}"
+
+
+def _smaller(sentences: Sequence[str], variants: Sequence[Mapping[str, Any]]) -> str:
+    if not sentences and not variants:
+        return ""
+    parts = ["### How it was made smaller", *sentences]
+    if variants:
+        parts += [
+            "Speed was measured on the machine of the run, change on the validation rows.",
+            _table(list(variants[0]), [[_text(value) for value in one.values()] for one in variants]),
+        ]
+    return "\n\n".join(parts)
 
 
 def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """What the fits of a run are made of: inputs and targets, read once, and a model with its optimiser for each fit."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.attack_assembly import attack_place, build_adversary, trained_and_attacked
+from flows.compress_assembly import build_pruning, pruned_modality
 from flows.decoder_assembly import build_decoder
 from flows.mix_assembly import build_mixing
 from flows.modality_spec import Image, Text
@@ -17,6 +19,7 @@ from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.fitted import load_encoder, load_tasks
 from flows.stages.job import Job
 from flows.stages.pretrained import starting_encoder
+from flows.stages.teach import distillation
 from flows.strategies import FitPlan, attach_strategy, is_live, strategy_of
 from flows.task_assembly import build_task
 from flows.task_spec import Detection
@@ -24,11 +27,15 @@ from heads.decoder import rows_of
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
+    from torch.nn import Linear
+
     from training.adversarial import Adversary
     from training.device import Placement
+    from training.distillation import Distillation
     from training.fitting import Epoch, Fitting
     from training.inputs import ModalityInput
     from training.model import ApplicationModel
+    from training.pruning import Pruning
     from training.strategies.tuning import Tuning
     from training.targets import Target
     from training.team import Team
@@ -70,6 +77,11 @@ class Material:
         self.placement = placement or place(job.scenario.recipe.precision)
         self.targets = {task: target(job, task) for task in job.scenario.tasks}
         self._inputs: dict[tuple[str, bool], ModalityInput] = {}
+
+    @functools.cached_property
+    def distillation(self) -> "Distillation | None":
+        """What the teacher says, where the recipe names one."""
+        return distillation(self.job, self.targets, progress=self.progress)
 
     @property
     def watch(self) -> tuple[str, str]:
@@ -141,6 +153,8 @@ class Material:
             tunings=list(tunings.values()),
             mixing=build_mixing(self.job.scenario, plan),
             adversary=adversary,
+            distillation=self.distillation,
+            pruning=self.pruning(plan, model),
             team=self.team,
             checkpoint_seconds=recipe.checkpoint_seconds,
             progress=self.progress,
@@ -158,6 +172,18 @@ class Material:
             return None
         place = attack_place(name, preparation=self.job.preparations[name], encoder=model.encoders[name])
         return build_adversary(given, place)
+
+    def pruning(self, plan: FitPlan, model: "ApplicationModel") -> "Pruning | None":
+        """What takes an encoder's weights away, where the recipe asks for it."""
+        name = pruned_modality(self.job.scenario)
+        return None if name is None else build_pruning(self.job.scenario, plan, model.encoders[name])
+
+    def hints(self, dims: Mapping[str, int], live: Collection[str]) -> dict[str, "Linear"]:
+        """Maps from live encoders' embeddings to the teacher's, where the recipe asks for such hints."""
+        from training.distillation import hint_map
+
+        taught = {} if self.distillation is None else self.distillation.embeddings
+        return {name: hint_map(dims[name], taught[name].values.shape[1]) for name in taught if name in live}
 
     def _economise(self, model: "ApplicationModel", *, plain: bool) -> None:
         """Make live encoders cheaper: activations computed again instead of kept, compiled forward passes.
@@ -206,7 +232,8 @@ class Material:
             for task, goal in self.targets.items()
         }
         learned = [task for task, goal in self.targets.items() if goal.loss_weight == "learned"]
-        model = ApplicationModel(encoders=encoders, tasks=tasks, learned_weights=learned)
+        hints = self.hints(dims, encoders)
+        model = ApplicationModel(encoders=encoders, tasks=tasks, learned_weights=learned, hints=hints)
         if start is None:
             begin_prototypes(job, model, inputs, self.targets, progress=self.progress)
         else:
