@@ -55,6 +55,11 @@ def prune_problems(scenario: Scenario, given: Prune) -> Iterator[str]:
         )
     elif given.modality is None and len(wholly) > 1:
         yield f"recipe.prune.modality: {', '.join(wholly)} could be pruned; name one, for example `{wholly[0]}`."
+    if given.kind == "structured" and scenario.recipe.unfreeze_epochs:
+        yield (
+            "recipe.prune.kind: structured judges all layers by their gradients, and under recipe.unfreeze_epochs some "
+            "have none. Write `unfreeze_epochs: 0`."
+        )
 
 
 def export_problems(scenario: Scenario) -> Iterator[str]:

@@ -180,15 +180,15 @@ def test_a_fit_that_stopped_in_the_middle_ends_the_same(folder, tmp_path, kind) 
     calm = pruned_fit(folder, tmp_path / "calm", kind)
     expected = calm.run()
 
-    class Stop(Exception):
+    class StoppedError(Exception):
         pass
 
     def interrupt(epoch) -> None:
         if epoch.epoch == 3:
-            raise Stop
+            raise StoppedError
 
     broken = pruned_fit(folder, tmp_path / "broken", kind, checkpoint_seconds=0, on_epoch=interrupt)
-    with pytest.raises(Stop):
+    with pytest.raises(StoppedError):
         broken.run()
     again = pruned_fit(folder, tmp_path / "broken", kind)
     result = again.run()
