@@ -135,7 +135,8 @@ class StructuredPruning(Pruning):
 
 def scaled(total: Tensor, units: Units, encoder: nn.Module) -> Tensor:
     """A layer's figures at length 1, and -1 for what has gone, which is thus the first to go again."""
-    return (total / total.norm().clamp(min=1e-12)).masked_fill(units.gone(encoder), -1.0)
+    length = total.square().sum().sqrt().clamp(min=1e-12)
+    return (total / length).masked_fill(units.gone(encoder), -1.0)
 
 
 def least(importance: list[Tensor], *, share: float) -> list[Tensor]:
@@ -145,4 +146,4 @@ def least(importance: list[Tensor], *, share: float) -> list[Tensor]:
     count = min(round(share * len(every)), len(every) - len(importance))
     chosen = torch.zeros(len(every), dtype=torch.bool, device=every.device)
     chosen[every.argsort(stable=True)[:count]] = True
-    return list(chosen.split([len(given) for given in importance]))
+    return list(torch.split(chosen, [len(given) for given in importance]))

@@ -12,7 +12,7 @@ from polyloom.errors import RequestError
 
 UnitKind = Literal["neurons", "heads"]
 # Ends of layers' names: what a unit reads by, and what it writes by. Of a BERT, of timm's transformers.
-NEURONS = ((("intermediate.dense",), "output.dense"), (("mlp.fc1",), "mlp.fc2"))
+NEURONS = (("intermediate.dense", "output.dense"), ("mlp.fc1", "mlp.fc2"))
 HEADS = (("attention.self.query", "attention.self.key", "attention.self.value"), "attention.output.dense")
 
 
@@ -75,11 +75,11 @@ def block_units(name: str, block: nn.Module) -> Iterator[Units]:
     known = dict(block.named_modules())
     reads, writes = HEADS
     if all(one in known for one in (*reads, writes)):
-        width = int(known["attention.self"].attention_head_size)  # type: ignore[arg-type]
+        width = int(known["attention.self"].attention_head_size)
         yield Units("heads", tuple(f"{name}.{one}" for one in reads), f"{name}.{writes}", width)
-    for reads, writes in NEURONS:
-        if reads[0] in known and writes in known:
-            yield Units("neurons", tuple(f"{name}.{one}" for one in reads), f"{name}.{writes}", 1)
+    for read, write in NEURONS:
+        if read in known and write in known:
+            yield Units("neurons", (f"{name}.{read}",), f"{name}.{write}", 1)
 
 
 def slim(encoder: nn.Module) -> dict[str, int]:

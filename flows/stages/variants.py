@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from flows.assembly import has_encoder
+from flows.compress_spec import Export
 from flows.scenario_columns import task_inputs
-from flows.spec import Export
 from flows.stages.encoders import AnyEncoder, batches_of, embed_values, made_graph, open_encoder, split_values
 from flows.stages.evaluate import open_head
 from flows.stages.job import Job, modality_values
