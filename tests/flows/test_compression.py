@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from flows.compress_report import compress_lines, variant_rows
 from flows.scenario_file import load_scenario
@@ -28,8 +29,9 @@ from tests.support.stage_runs import fitted, job_for, packaged
 from tests.support.toys import write_toys
 from training.units import units_of
 
-STUDENT = ("modalities.image.train=frozen", "modalities.text.train=full", "modalities.text.layers=1")
-PRUNE = ("modalities.image.train=frozen", "modalities.text.train=full", "recipe.epochs=3")
+STUDENT = ("modalities.text.train=full", "modalities.text.layers=1")
+PRUNE = ("modalities.text.train=full", "recipe.epochs=3")
+STATIC = ("modalities.image.train=frozen", "tasks.colour.inputs=[image]", "export.int8=static")
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +40,23 @@ def toys(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def teacher(toys, tmp_path_factory):
+def words(toys):
+    """The toys by their words alone: few graphs to export."""
+    own = yaml.safe_load(toys.read_text(encoding="utf-8"))
+    own["modalities"] = {name: own["modalities"][name] for name in ("text", "chars")}
+    own["tasks"] = {name: {**own["tasks"][name], "inputs": ["text", "chars"]} for name in ("colour", "tags")}
+    own["index"] = {"rows": "toys", "embed": ["chars"]}
+    path = toys.with_name("words.yaml")
+    path.write_text(yaml.safe_dump({**own, "name": "words"}, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def teacher(words, tmp_path_factory):
     """A bundle from another home: nothing that it computed is known here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYLOOM_HOME", str(tmp_path_factory.mktemp("teacher_home")))
-        return packaged(job_for(toys, "modalities.image.train=frozen", "recipe.epochs=6"))
+        return packaged(job_for(words, "recipe.epochs=6"))
 
 
 @pytest.mark.parametrize(
@@ -94,15 +108,15 @@ def test_a_teacher_needs_a_classification_to_speak_of(toys):
         load_scenario(str(toys), overrides=overrides)
 
 
-def test_the_teachers_answers_are_those_of_its_release(toys, teacher):
-    job = job_for(toys, *STUDENT, f"recipe.distill={{teacher: {teacher}, weight: 0.7, features: 0.5}}")
+def test_the_teachers_answers_are_those_of_its_release(words, teacher):
+    job = job_for(words, *STUDENT, f"recipe.distill={{teacher: {teacher}, weight: 0.7, features: 0.5}}")
     prepare(job, progress=SILENT)
     report = teach(job, progress=SILENT)
     assert report["teacher"] == teacher_digest(str(teacher))
     rows = job.split("train")
     assert report["rows"] == len(rows)
     assert report["embedded"]["text"] > 0
-    again = job_for(toys, *STUDENT, f"recipe.distill={{teacher: {teacher}, weight: 0.1}}")
+    again = job_for(words, *STUDENT, f"recipe.distill={{teacher: {teacher}, weight: 0.1}}")
     prepare(again, progress=SILENT)
     assert set(teach(again, progress=SILENT)["embedded"].values()) == {0}
     goals = {task: target(job, task) for task in job.scenario.tasks}
@@ -114,13 +128,13 @@ def test_the_teachers_answers_are_those_of_its_release(toys, teacher):
         np.testing.assert_allclose(found.logits[task].values[rows], outputs[task]["logits"][:, ordered], atol=1e-4)
         assert found.logits[task].known.sum() == len(rows)
     assert found.multilabel == {"tags"}
-    assert set(found.embeddings) == {"image", "text"}
+    assert set(found.embeddings) == {"text"}
     assert (found.weight, found.features) == (0.7, 0.5)
 
 
-def test_a_student_that_hears_only_its_teacher_answers_like_it(toys, teacher):
+def test_a_student_that_hears_only_its_teacher_answers_like_it(words, teacher):
     given = f"recipe.distill={{teacher: {teacher}, weight: 1.0, features: 1.0}}"
-    job = job_for(toys, *STUDENT, given, "recipe.epochs=12")
+    job = job_for(words, *STUDENT, given)
     report = fitted(job)
     assert report["history"][-1]["train_loss"] < report["history"][0]["train_loss"]
     export_graphs(job, progress=SILENT)
@@ -134,29 +148,29 @@ def test_a_student_that_hears_only_its_teacher_answers_like_it(toys, teacher):
     assert "It learned from the release" in student.card
 
 
-def test_a_student_is_another_encoder_than_the_whole_model(toys):
-    whole = job_for(toys, "modalities.text.train=full")
-    student = job_for(toys, "modalities.text.train=full", "modalities.text.layers=1")
+def test_a_student_is_another_encoder_than_the_whole_model(words):
+    whole = job_for(words, "modalities.text.train=full")
+    student = job_for(words, "modalities.text.train=full", "modalities.text.layers=1")
     for job in (whole, student):
         prepare(job, progress=SILENT)
     assert encoder_digest(whole, "text") != encoder_digest(student, "text")
 
 
-def test_a_teacher_of_other_labels_or_tasks_is_refused(toys, teacher, tmp_path):
+def test_a_teacher_of_other_labels_or_tasks_is_refused(toys, words, teacher, tmp_path):
     others = tmp_path / "toys.jsonl"
     others.write_text((toys.parent / "toys.jsonl").read_text().replace('"colour": "red"', '"colour": "rose"'))
     (tmp_path / "pictures").symlink_to(toys.parent / "pictures")
-    job = job_for(toys, f"recipe.distill={{teacher: {teacher}}}", f"data.toys.path={others}")
+    job = job_for(words, f"recipe.distill={{teacher: {teacher}}}", f"data.toys.path={others}")
     prepare(job, progress=SILENT)
     goals = {task: target(job, task) for task in job.scenario.tasks}
     with pytest.raises(RequestError, match="only one of them knows 'red', 'rose'"):
         distillation(job, goals, progress=SILENT)
     renamed = job_for(
-        toys, f"recipe.distill={{teacher: {teacher}}}",
+        words, f"recipe.distill={{teacher: {teacher}}}",
         "tasks={shade: {kind: classification, target: colour, inputs: [chars]}}", "gate.metric=shade.accuracy",
     )  # fmt: skip
     prepare(renamed, progress=SILENT)
-    with pytest.raises(RequestError, match="'toys' has no classification 'shade'; it has colour, cheap, tags"):
+    with pytest.raises(RequestError, match="'words' has no classification 'shade'; it has colour, tags"):
         teach(renamed, progress=SILENT)
 
 
@@ -167,15 +181,15 @@ def test_another_teacher_is_another_run(toys, teacher):
     assert deciding(taught)["teacher"] == teacher_digest(str(teacher))
 
 
-def test_a_pruned_encoder_is_smaller_in_its_release(toys):
-    job = job_for(toys, *PRUNE, "recipe.prune={kind: structured, share: 0.5, modality: text}")
+def test_a_pruned_encoder_is_smaller_in_its_release(words):
+    job = job_for(words, *PRUNE, "recipe.prune={kind: structured, share: 0.5}")
     report = fitted(job)
     assert report["pruned"]["gone"] == {"heads": 2, "neurons": 64}
     assert report["best_epoch"] >= 2
     assert report["pruned"]["weights_left"] < report["pruned"]["weights"]
     assert sum(units.count(loaded_encoder(job, "text")) for units in units_of(loaded_encoder(job, "text"))) == 2 + 64
     assert export_graphs(job, progress=SILENT)["encoders"]["text"] < 1e-4
-    whole = job_for(toys, *PRUNE)
+    whole = job_for(words, *PRUNE)
     fitted(whole)
     export_graphs(whole, progress=SILENT)
     small, large = ((graph_folder(one, "text") / "model.onnx").stat().st_size for one in (job, whole))
@@ -184,8 +198,8 @@ def test_a_pruned_encoder_is_smaller_in_its_release(toys):
     assert "2 heads and 64 neurons were taken out of 'text'" in line
 
 
-def test_zeros_stay_in_a_release_pruned_by_magnitude(toys):
-    job = job_for(toys, *PRUNE, "recipe.prune={kind: magnitude, share: 0.4}")
+def test_zeros_stay_in_a_release_pruned_by_magnitude(words):
+    job = job_for(words, *PRUNE, "recipe.prune={kind: magnitude, share: 0.4}")
     report = fitted(job)
     assert report["pruned"]["zeros"] == pytest.approx(0.4, abs=0.01)
     weights = loaded_encoder(job, "text").backbone.encoder.layer[0].intermediate.dense.weight
@@ -225,11 +239,11 @@ def test_which_variants_are_tried(toys):
 
 
 @pytest.fixture(scope="module")
-def embedded(toys):
-    """A run with frozen encoders up to its heads' graphs."""
+def exported():
+    """Runs up to their heads' graphs."""
 
-    def run(*overrides: str):
-        job = job_for(toys, "modalities.image.train=frozen", "recipe.epochs=4", *overrides)
+    def run(scenario: Path, *overrides: str):
+        job = job_for(scenario, "recipe.epochs=4", *overrides)
         fitted(job)
         export_graphs(job, progress=SILENT)
         return job
@@ -237,9 +251,9 @@ def embedded(toys):
     return run
 
 
-def test_a_release_answers_by_the_variant_that_was_chosen(embedded, monkeypatch):
+def test_a_release_answers_by_the_variant_that_was_chosen(exported, words, monkeypatch):
     monkeypatch.setattr(variants, "refusal", lambda found, against, *, margin: "")
-    job = embedded("export.int8=dynamic")
+    job = exported(words, "export.int8=dynamic")
     before = encoder_digest(job, "text")
     report = choose_variants(job, progress=SILENT)
     assert report["text"]["chosen"] == {"int8": "dynamic", "runtime": "onnxruntime"}
@@ -255,9 +269,9 @@ def test_a_release_answers_by_the_variant_that_was_chosen(embedded, monkeypatch)
     assert answer.label in {"red", "green", "blue"}
 
 
-def test_a_variant_that_is_refused_leaves_the_plain_graph(embedded, monkeypatch):
+def test_a_variant_that_is_refused_leaves_the_plain_graph(exported, toys, monkeypatch):
     monkeypatch.setattr(variants, "refusal", lambda found, against, *, margin: "it is not faster")
-    job = embedded("export.int8=static")
+    job = exported(toys, *STATIC)
     before = encoder_digest(job, "image")
     report = choose_variants(job, progress=SILENT)
     assert report["image"]["name"] == PLAIN.name
