@@ -21,6 +21,8 @@ from modalities.preparation.numbers import NumberPreparation
 from modalities.preparation.protocol import Preparation
 from polyloom.errors import RequestError
 
+SCRATCH_LAYERS = 4
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -233,7 +235,13 @@ def text_model(modality: Text) -> str:
         return modality.model
     from modalities.scratch_text import scratch_folder
 
-    return str(scratch_folder(vocabulary=modality.vocabulary, layers=modality.layers, width=modality.width))
+    layers = modality.layers or SCRATCH_LAYERS
+    return str(scratch_folder(vocabulary=modality.vocabulary, layers=layers, width=modality.width))
+
+
+def kept_layers(modality: Text) -> int | None:
+    """How many of a model's layers are kept; None for all, and where the model is made with so many."""
+    return None if modality.vocabulary is not None else modality.layers
 
 
 def build_encoder(modality: Modality, *, seed: int, maps: bool = False) -> "nn.Module":
@@ -257,7 +265,11 @@ def build_encoder(modality: Modality, *, seed: int, maps: bool = False) -> "nn.M
 
         window = modality.max_tokens if modality.form == "pair" else None
         return build_text_encoder(
-            model=text_model(modality), weights=modality.weights, pooling=modality.pooling, window=window
+            model=text_model(modality),
+            weights=modality.weights,
+            pooling=modality.pooling,
+            window=window,
+            layers=kept_layers(modality),
         )
     raise RequestError(f"a modality of kind {modality.kind!r} has no encoder; image and text have one.")
 

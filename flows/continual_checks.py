@@ -59,8 +59,8 @@ def beside_steps(scenario: Scenario, name: str, task: Classification) -> Iterato
     ):
         if used:
             yield f"{PLACE}: {place} looks at labels or rows of steps that are yet to come. Drop one of the two."
-    for key, part in (("mix", recipe.mix), ("adversarial", recipe.adversarial), ("ensemble", recipe.ensemble)):
-        if part is not None:
+    for key in ("mix", "adversarial", "ensemble", "average", "distill", "prune"):
+        if getattr(recipe, key) is not None:
             yield f"{PLACE}: goes without recipe.{key}. Drop one of the two."
 
 

@@ -48,7 +48,7 @@ def apart(name: str, task: Classification) -> Iterator[str]:
     """What each member would have for itself."""
     if task.zero_shot is not None and task.head == "linear":
         yield f"{PLACE}: tasks.{name} is zero-shot, so that all members would be the same. Leave ensemble out."
-    if task.out_of_scope is not None and task.out_of_scope.score == "distance":
+    if task.out_of_scope is not None and task.out_of_scope.score in {"combined", "distance"}:
         yield (
             f"tasks.{name}.out_of_scope.score: each member of {PLACE} has an embedding of its own, so there is no one "
             "distance. Use energy, probability, max_logit or entropy."

@@ -35,7 +35,10 @@ class Text(Section):
     `augment` changes a text (`form: text`) in training: `delete` leaves out a tenth of the words, `swap` exchanges as
     many, `delete_swap` does both. `variants` are other wordings, made before the fit, of which one is drawn each time.
 
-    With `weights: scratch`, `vocabulary` is a file of tokens for a model of `layers` and `width` that knows nothing.
+    `layers` keeps so many of the model's layers, evenly spaced: a smaller student, for `recipe.distill`.
+
+    With `weights: scratch`, `vocabulary` is a file of tokens for a model of `layers` (4) and `width` that knows
+    nothing.
     """
 
     kind: Literal["text"]
@@ -53,7 +56,7 @@ class Text(Section):
     augment: Literal["none", "delete", "swap", "delete_swap"] = "none"
     variants: Variants | None = None
     vocabulary: str | None = None
-    layers: Annotated[int, Field(ge=1, le=24)] = 4
+    layers: Annotated[int, Field(ge=1, le=24)] | None = None
     width: Annotated[int, Field(ge=16, le=1024)] = 256
 
 

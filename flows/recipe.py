@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flows.average_spec import Average
+from flows.compress_spec import Distill, Prune
 from flows.continual_spec import Continual
 from flows.ensemble_spec import Ensemble
 from training.strategies.settings import Strategy
@@ -125,6 +126,8 @@ class Recipe(Section):
     r_drop: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     continual: Continual | None = None
     ensemble: Ensemble | None = None
+    distill: Distill | None = None
+    prune: Prune | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     sampling: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] = "proportional"
     gradient_checkpointing: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from flows import settings
+from flows.compress_report import compress_lines
 from flows.console import summary_table
 from flows.continual_report import step_lines
 from flows.ensemble_report import member_lines
@@ -43,6 +44,8 @@ def show_run(result: dict[str, Any]) -> None:
         *step_lines(fitted.get("continual")),
         *member_lines(fitted.get("ensemble")),
     ):
+        click.echo(line)
+    for line in compress_lines(result):
         click.echo(line)
     for line in missing_lines(result["metrics"]):
         click.echo(f"without   {line}")

@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 from flows.attack_checks import attack_problems
 from flows.augment_checks import augment_problems
 from flows.average_checks import average_problems, consistency_problems
+from flows.compress_checks import compress_problems
 from flows.continual_checks import continual_problems
 from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
@@ -56,6 +57,7 @@ def problems(scenario: Scenario) -> list[str]:
         *consistency_problems(scenario),
         *continual_problems(scenario),
         *ensemble_problems(scenario),
+        *compress_problems(scenario),
     ]
 
 

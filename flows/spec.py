@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from flows.compress_spec import Export
 from flows.explain_spec import Explain
 from flows.modality_spec import Modality, Pretrain
 from flows.recipe import Recipe
@@ -103,6 +104,7 @@ class Scenario(DataScenario):
     fusion: Fusion = Fusion()
     tasks: dict[Name, AnyTask]
     recipe: Recipe = Recipe()
+    export: Export = Export()
     index: Index | None = None
     tune: Tune | None = None
     techniques: Techniques = Techniques()

@@ -18,6 +18,8 @@ from flows.stages.package import package
 from flows.stages.prepare import prepare
 from flows.stages.pretrain import pretrain
 from flows.stages.release import release
+from flows.stages.teach import teach
+from flows.stages.variants import choose_variants
 from flows.task_progress import Report, shown, timed
 from flows.tracking import TrainingRun
 
@@ -50,6 +52,13 @@ def embed_task(ref: JobRef) -> Report:
         return timed(lambda: {"encoders": embed_frozen(Job.load(ref), progress=progress)})
 
 
+@task(name="teach", cache_policy=NO_CACHE)
+def teach_task(ref: JobRef) -> Report:
+    """A teacher over the training rows."""
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: teach(Job.load(ref), progress=progress))
+
+
 @task(name="fit", cache_policy=NO_CACHE)
 def fit_task(ref: JobRef, tracking_uri: str) -> Report:
     """The fitting loop; every epoch's figures go into the MLflow run."""
@@ -70,6 +79,13 @@ def export_task(ref: JobRef) -> Report:
     """Graphs, compared with torch."""
     with shown(ref["journal"]) as progress:
         return timed(lambda: export_graphs(Job.load(ref), progress=progress))
+
+
+@task(name="variants", cache_policy=NO_CACHE)
+def variants_task(ref: JobRef) -> Report:
+    """Smaller graphs, measured against the plain ones."""
+    with shown(ref["journal"]) as progress:
+        return timed(lambda: choose_variants(Job.load(ref), progress=progress))
 
 
 @task(name="evaluate", cache_policy=NO_CACHE)

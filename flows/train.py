@@ -17,6 +17,7 @@ from flows.scenario_file import LoadedScenario, load_scenario
 from flows.source_tasks import snapshot_task
 from flows.stages.explain import REPORT
 from flows.stages.job import Job, JobRef
+from flows.stages.variants import variants_asked
 from flows.tracking import TrainingRun
 from flows.unchanged import deciding, recall, remember, request_digest
 from flows.validation import check_before_work
@@ -77,8 +78,12 @@ def run_stages(loaded: LoadedScenario, overrides: list[str], *, journal: Journal
         if loaded.scenario.pretrain:
             reports["pretrain"] = tasks.pretrain_task(ref, uri)
         reports["embed"] = tasks.embed_task(ref)
+        if loaded.scenario.recipe.distill:
+            reports["teach"] = tasks.teach_task(ref)
         reports["fit"] = tasks.fit_task(ref, uri)
         reports["export"] = tasks.export_task(ref)
+        if variants_asked(loaded.scenario.export):
+            reports["variants"] = tasks.variants_task(ref)
         reports["evaluate"] = tasks.evaluate_task(ref)
         reports["package"] = tasks.package_task(ref)
         reports["release"] = tasks.release_task(ref, reports["package"], uri)
@@ -131,12 +136,23 @@ def summary(loaded: LoadedScenario, ref: JobRef, reports: dict[str, Result]) -> 
             key: reports["fit"].get(key)
             for key in ("strategies", "trained_parameters", "auto", "continual", "ensemble")
         },
+        **compressed(reports),
         "index": packaged["index"],
         "embedded": {name: counts["embedded"] for name, counts in embedded.items()},
         "reused": {name: counts["reused"] for name, counts in embedded.items()},
         "seconds": {stage: report["seconds"] for stage, report in reports.items()},
         "bundle": packaged["folder"],
     }
+
+
+def compressed(reports: dict[str, Result]) -> Result:
+    """The teacher, what was pruned and the variants of graphs, each where there is any."""
+    found = {
+        "teacher": reports.get("teach"),
+        "pruned": reports["fit"].get("pruned"),
+        "variants": reports.get("variants"),
+    }
+    return {key: {name: value for name, value in one.items() if name != "seconds"} for key, one in found.items() if one}
 
 
 def log_outcome(run: TrainingRun, ref: JobRef, result: Result, reports: dict[str, Result]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.assembly import table_sources
 from flows.scenario_file import LoadedScenario, load_scenario
+from flows.teacher import teacher_digest
 from ingestion.amendments import amendments_digest
 from ingestion.fingerprint import source_fingerprint
 from polyloom.durable import json_digest, read_json, write_json
@@ -37,8 +38,13 @@ def unchanged_result(given: str) -> Result | None:
 
 
 def deciding(loaded: LoadedScenario) -> dict[str, Any]:
-    """The scenario without what only says when it runs, and what `polyloom tune` and `techniques` try."""
-    return loaded.scenario.model_dump(mode="json", exclude={"monitor", "tune", "techniques"})
+    """The scenario without what only says when it runs, and what `polyloom tune` and `techniques` try.
+
+    Which bundle a teacher is decides too: an alias moves.
+    """
+    found = loaded.scenario.model_dump(mode="json", exclude={"monitor", "tune", "techniques"})
+    distill = loaded.scenario.recipe.distill
+    return found if distill is None else {**found, "teacher": teacher_digest(distill.teacher)}
 
 
 def remember(scenario: str, request: str, result: Result) -> None:

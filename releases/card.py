@@ -41,6 +41,8 @@ def model_card(
     ladder: Sequence[Mapping[str, Any]] = (),
     ladder_end: str = "",
     tables: Sequence[CardTable] = (),
+    smaller: Sequence[str] = (),
+    variants: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The card in Markdown.
 
@@ -58,6 +60,8 @@ def model_card(
         digest: left out where the card is part of what the digest covers.
         ladder: the rungs of strategy `auto` in order, each as flat facts of the same names; and why it ended.
         tables: what else there is to say of the fit.
+        smaller: a sentence on each thing that made the model smaller.
+        variants: the variants of exported graphs that were measured, each as flat facts of the same names.
     """
     sections = [
         f"# {title}\n\n{intended_use}".rstrip(),
@@ -66,6 +70,7 @@ def model_card(
         _fitting(modalities=modalities, tasks=tasks, seconds=seconds),
         _ladder(ladder, ladder_end),
         *(_facts_table(table) for table in tables),
+        _smaller(smaller, variants),
         _figures(metrics),
         _coverage(metrics),
         _worth(metrics),
@@ -130,6 +135,18 @@ def _facts_table(given: CardTable) -> str:
         return ""
     table = _table(list(given.rows[0]), [[_text(value) for value in row.values()] for row in given.rows])
     return f"### {given.title}\n\n{table}\n\n{given.note}".rstrip()
+
+
+def _smaller(sentences: Sequence[str], variants: Sequence[Mapping[str, Any]]) -> str:
+    if not sentences and not variants:
+        return ""
+    parts = ["### How it was made smaller", *sentences]
+    if variants:
+        parts += [
+            "Speed was measured on the machine of the run, change on the validation rows.",
+            _table(list(variants[0]), [[_text(value) for value in one.values()] for one in variants]),
+        ]
+    return "\n\n".join(parts)
 
 
 def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> str:

@@ -19,12 +19,14 @@ from training.combining import Combination, Combined, Judged, copied
 from training.consistency import Consistency
 from training.course import Epoch, FitResult, Position
 from training.device import Placement
+from training.distillation import Distillation
 from training.further_loss import FurtherLoss
 from training.inputs import ModalityInput, row_costs
 from training.mixing import Mixing
 from training.model import ApplicationModel, Batch, make_batch
 from training.norm_statistics import renew_statistics
 from training.parameters import ParameterGroup, parameter_groups
+from training.pruning import Pruning
 from training.remembering import with_remembered
 from training.schedule import rate_factor
 from training.scoring import Scored, score_in_parts
@@ -36,6 +38,7 @@ from training.team import ALONE, Team
 SCORING_BATCH = 4
 # What batch norms see again after averaging: enough for steady means, little beside an epoch.
 RENEWING_BATCHES = 64
+JUDGED_ROWS, JUDGED_BATCH = 512, 32
 
 
 class Fitting:
@@ -46,7 +49,8 @@ class Fitting:
     which of the encoders' parameters are trained in which epoch. `mixing` mixes rows, `adversary` attacks inputs,
     `consistency` holds two answers to the same rows together. Epochs are judged, and kept, by the running `mean` of
     their weights where there is one; a `combination` makes the model of several states at the end. `further_loss` is
-    added in training.
+    added in training. `distillation` is a teacher to learn from, `pruning` takes weights away; with it the best epoch
+    is one after that.
     `team` are the processes that fit together: each has the same model, rows and folder, and rank 0 writes the
     checkpoints.
     """
@@ -81,6 +85,8 @@ class Fitting:
         mean: Mean | None = None,
         combination: Combination | None = None,
         further_loss: FurtherLoss | None = None,
+        distillation: Distillation | None = None,
+        pruning: Pruning | None = None,
         checkpoint_seconds: float = 20.0,
         team: Team = ALONE,
         progress: Progress = SILENT,
@@ -108,6 +114,8 @@ class Fitting:
         self.consistency = consistency
         self.combination = combination
         self.further_loss = further_loss
+        self.distillation = distillation
+        self.pruning = pruning
         self.checkpoint_seconds = checkpoint_seconds
         self.team = team
         self.progress = progress
@@ -192,6 +200,8 @@ class Fitting:
         for tuning in self.tunings:
             tuning.begin_epoch(here.epoch)
         self.model.train()
+        if self.pruning is not None:
+            self._prune()
         for group in groups[here.group :]:
             started = time.monotonic()
             self.step(group, total=total)
@@ -211,6 +221,8 @@ class Fitting:
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = parameters["initial_lr"] * factor
         made = self.stepping.step(group, epoch=here.epoch, step=here.step, seeds=(self.seed, here.epoch, here.group))
+        if self.pruning is not None:
+            self.pruning.hold()
         here.loss_sum += made.loss * made.rows
         here.loss_rows += made.rows
         here.cut = self.stepping.cut
@@ -218,6 +230,23 @@ class Fitting:
         if self.average is not None:
             self.average.after_step()
             here.averaged = self.average.count
+
+    def _prune(self) -> None:
+        """Take weights away at an epoch's begin; in the middle of one, take up what has gone."""
+        pruning, here = self.pruning, self.position
+        if pruning is not None and here.group == 0:
+            torch.manual_seed(self.seed + here.epoch)
+            pruning.prune(here.epoch, losses=self._judging_losses)
+            self.optimizer.zero_grad(set_to_none=True)
+        elif pruning is not None:
+            pruning.take_up()
+
+    def _judging_losses(self) -> Iterator[Tensor]:
+        """Losses of some training rows, the same at every call, by which weights are judged."""
+        order = np.random.default_rng(self.seed).permutation(self.train_rows)[:JUDGED_ROWS]
+        rows = [order] if self.sets is None else [order[self.sets[order] == number] for number in np.unique(self.sets)]
+        for batch in (part for own in rows if len(own) for part in np.array_split(own, -(-len(own) // JUDGED_BATCH))):
+            yield from self._losses_of(batch, np.random.default_rng(self.seed))
 
     def _losses_of(self, rows: np.ndarray, random: np.random.Generator) -> Iterator[Tensor]:
         """The mean loss of some rows, which `random` may alter; of attacked inputs in several parts."""
@@ -253,11 +282,13 @@ class Fitting:
             truth = self.targets[name].tensors(rows, device=self.placement.device)
             full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in given.items()}
             losses[name] = self.model.tasks[name].head.loss(full, truth)  # type: ignore[operator,union-attr]
+            if self.distillation is not None:
+                losses[name] = self.distillation.blended(name, losses[name], full, rows)
         given_weights = {
             name: float(target.loss_weight) for name, target in self.targets.items() if target.loss_weight != "learned"
         }
         balanced: Tensor = self.model.balance(losses, given_weights)
-        return balanced
+        return balanced if self.distillation is None else balanced + self.distillation.hint(outputs, rows)
 
     def _tasks_of(self, rows: np.ndarray) -> tuple[str, ...]:
         """The tasks that a batch's rows have a truth for; a batch is of one data set."""
@@ -280,7 +311,8 @@ class Fitting:
         with self._averaged():
             outputs, loss = self.score(self.validation_rows)
             metric = self._watched(outputs)
-            if (metric, -loss) > (here.best_metric, -here.best_loss):
+            settled = self.pruning is None or self.pruning.settled(here.epoch)
+            if settled and (metric, -loss) > (here.best_metric, -here.best_loss):
                 here.best_epoch, here.best_metric, here.best_loss = here.epoch, metric, loss
                 if self.team.leads or self.combination is not None:
                     self.best = copied(self.model)

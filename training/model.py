@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from modalities.encoders.embeddings import Embeddings
 from modalities.named import NamedModules
 from training.device import on_device
+from training.distillation import HINT
 from training.inputs import ModalityInput
 from training.loss_balance import LossBalance
 from training.mixture import Mixture
@@ -39,7 +40,8 @@ class Batch:
 class ApplicationModel(nn.Module):
     """All tasks over shared encoders; each live encoder runs once a batch, over the rows that have its modality.
 
-    `learned_weights` names the tasks whose share of the loss is learned.
+    `learned_weights` names the tasks whose share of the loss is learned. `hints` are maps from a modality's pooled
+    embedding to a teacher's: what they give goes in training beside the outputs of a task that reads the modality.
     """
 
     def __init__(
@@ -48,11 +50,13 @@ class ApplicationModel(nn.Module):
         encoders: Mapping[str, nn.Module],
         tasks: Mapping[str, TaskModel],
         learned_weights: Sequence[str] = (),
+        hints: Mapping[str, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.encoders = NamedModules(encoders)
         self.tasks = NamedModules(tasks)
         self.balance = LossBalance(learned_weights)
+        self.hints = NamedModules(hints or {})
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002
         """Training mode, or evaluation mode; what is frozen of an encoder computes as it will when it serves."""
@@ -74,7 +78,11 @@ class ApplicationModel(nn.Module):
             if batch.mixture is not None and batch.mixture.pooled:
                 pooled = batch.mixture.of(encoded.embeddings[name].pooled)
                 encoded.embeddings[name] = Embeddings(pooled=pooled)
-        return {name: task(encoded) for name, task in tasks.items()}
+        return {name: {**task(encoded), **self._hints(task, encoded)} for name, task in tasks.items()}
+
+    def _hints(self, task: TaskModel, encoded: Encoded) -> dict[str, Tensor]:
+        names = [name for name in task.inputs if name in self.hints.names] if self.training else []
+        return {HINT + name: self.hints[name](encoded.embeddings[name].pooled) for name in names}
 
     def _encode(self, name: str, batch: Batch, encoded: Encoded) -> None:
         encoder, present = self.encoders[name], batch.present[name].bool()

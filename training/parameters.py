@@ -22,6 +22,8 @@ def parameter_groups(
 def task_groups(model: ApplicationModel, learning_rate: float, weight_decay: float) -> list[ParameterGroup]:
     """The groups of everything behind the encoders."""
     groups = part_groups(model.tasks, learning_rate, weight_decay)
+    if any(True for _ in model.hints.parameters()):
+        groups += part_groups(model.hints, learning_rate, weight_decay)
     balance = list(trained(model.balance))
     if balance:
         groups.append({"params": balance, "lr": learning_rate, "initial_lr": learning_rate, "weight_decay": 0.0})

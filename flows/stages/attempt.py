@@ -15,6 +15,7 @@ from flows.stages.fit import fit
 from flows.stages.job import Job, modality_values
 from flows.stages.prepare import prepare
 from flows.stages.pretrain import pretrain
+from flows.stages.teach import teach
 from heads.decoder import Scorer
 from polyloom.progress import SILENT, Progress
 
@@ -43,6 +44,7 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
     if job.scenario.pretrain:
         pretrain(job, progress=progress, on_epoch=lambda *_: None)
     embed_frozen(job, progress=progress)
+    teach(job, progress=progress)
     return fit(job, progress=progress, on_epoch=on_epoch)
 
 

@@ -21,7 +21,7 @@ from heads.step_metrics import average_score, forgetting
 from polyloom.durable import publish_folder, read_json, write_json
 
 if TYPE_CHECKING:
-    from training.fitting import Epoch
+    from training.course import Epoch
 
 STEPS, DONE = "steps", "done.json"
 Outcome = dict[str, Any]

@@ -4,28 +4,34 @@ import functools
 import hashlib
 import importlib.util
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from flows.assembly import build_encoder, has_encoder
+from flows.assembly import build_encoder, has_encoder, kept_layers
 from flows.modality_spec import Image, Text
 from flows.stages.fitted import added_weights, encoder_files, encoder_strategy, load_encoder
 from flows.stages.job import Job, ModalityValues
 from flows.stages.pretrained import pretrained_weights, starting_encoder
+from flows.stages.variant import PLAIN, Variant, calibration_values, variant_of
 from flows.strategies import attach_strategy
 from flows.task_reads import gives_maps
 from modalities.encoders.onnx import OnnxEncoder, VectorEncoder
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.weights import PACKAGED
-from polyloom.durable import file_digest, json_digest, publish_folder, read_json
+from polyloom.durable import file_digest, json_digest, publish_folder, read_json, write_json
 from polyloom.home import home
 from polyloom.progress import Progress
 from training.embedding import EmbeddingCache, EmbedReport, embed
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+# How many validation rows a variant is compared with the plain graph on.
+COMPARED = 256
 
 
 class AnyEncoder(Protocol):
@@ -42,20 +48,27 @@ class AnyEncoder(Protocol):
         """All embeddings by name."""
 
 
-def encoder_digest(job: Job, name: str) -> str:
-    """What an encoder's embeddings depend on, as one hash: model, weights, pooling and preparation.
+def encoder_digest(job: Job, name: str, variant: Variant | None = None) -> str:
+    """What an encoder's embeddings depend on, as one hash: model, weights, pooling, variant and preparation.
 
     Column names are left out, so that scenarios share embeddings of the same values.
     """
     prepared = preparation_digest(job.folder / "preparation" / name)
-    return json_digest({**graph_facts(job, name), "preparation": prepared})
+    return json_digest({**graph_facts(job, name, variant), "preparation": prepared})
 
 
-def graph_facts(job: Job, name: str) -> dict[str, Any]:
-    """What an encoder's graph depends on, whatever is prepared for it."""
+def graph_facts(job: Job, name: str, variant: Variant | None = None) -> dict[str, Any]:
+    """What an encoder's graph depends on, whatever is prepared for it; of the chosen variant where none is given."""
     modality = job.scenario.modalities[name]
     if not isinstance(modality, Image | Text):
         return {"kind": modality.kind}
+    chosen = variant or variant_of(job, name)
+    plain = plain_facts(job, name, modality)
+    return plain if chosen == PLAIN else {**plain, **chosen.facts(job, name)}
+
+
+def plain_facts(job: Job, name: str, modality: Image | Text) -> dict[str, Any]:
+    """What an encoder's graph in full precision depends on."""
     weights = fitted_digest(job, name) or starting_digest(job, name, modality)
     pooling = modality.pooling if isinstance(modality, Text) else None
     facts = {"kind": modality.kind, "model": modality.model, "weights": weights, "pooling": pooling}
@@ -63,15 +76,17 @@ def graph_facts(job: Job, name: str) -> dict[str, Any]:
         return {**facts, "outputs": "all"} if gives_maps(job.scenario, name) else facts
     # Pairs are read in windows of a length that is fixed in the graph.
     window = {"window": modality.max_tokens} if modality.form == "pair" else {}
+    layers = kept_layers(modality)
+    kept = {} if layers is None else {"layers": layers}
     # Graphs of before gave the pooled embedding alone.
-    return {**facts, "outputs": "all", **window}
+    return {**facts, "outputs": "all", **window, **kept}
 
 
-def graph_folder(job: Job, name: str) -> Path:
+def graph_folder(job: Job, name: str, variant: Variant | None = None) -> Path:
     """Where an encoder's exported graph is kept: made once for all scenarios that use the encoder."""
     # A picture's size is fixed in the graph, a text's length is not.
     size = getattr(job.preparations[name], "size", None)
-    return home() / "cache" / "graphs" / json_digest({**graph_facts(job, name), "size": size})
+    return home() / "cache" / "graphs" / json_digest({**graph_facts(job, name, variant), "size": size})
 
 
 def preparation_digest(folder: Path) -> str:
@@ -111,18 +126,29 @@ def state_digest(modality: Image | Text, *, seed: int) -> str:
     return content.hexdigest()
 
 
-def open_encoder(job: Job, name: str, *, progress: Progress) -> AnyEncoder:
-    """The encoder as it will be released; its graph is exported once."""
-    digest = encoder_digest(job, name)
+def open_encoder(job: Job, name: str, *, progress: Progress, variant: Variant | None = None) -> AnyEncoder:
+    """The encoder as it will be released, or a given variant of it; its graph is exported once."""
+    digest = encoder_digest(job, name, variant)
     if not has_encoder(job.scenario.modalities[name]):
         preparation: Any = job.preparations[name]
         return VectorEncoder(digest=digest, dim=preparation.dim)
-    folder = graph_folder(job, name)
-    if not (folder / "encoder.json").is_file():
-        export(job, name, folder=folder, progress=progress)
-    if importlib.util.find_spec("torch") and nvidia_driver():
+    chosen = variant or variant_of(job, name)
+    folder = made_graph(job, name, chosen, progress=progress)
+    if chosen == PLAIN and importlib.util.find_spec("torch") and nvidia_driver():
         return on_device(job, name, digest=digest)
     return OnnxEncoder(folder, digest=digest)
+
+
+def made_graph(job: Job, name: str, variant: Variant, *, progress: Progress) -> Path:
+    """The folder of a variant's graph, which is made where nobody has yet."""
+    folder = graph_folder(job, name, variant)
+    if (folder / "encoder.json").is_file():
+        return folder
+    if variant == PLAIN:
+        export(job, name, folder=folder, progress=progress)
+    else:
+        export_variant(job, name, variant, folder=folder, progress=progress)
+    return folder
 
 
 def nvidia_driver() -> bool:
@@ -166,6 +192,43 @@ def export(job: Job, name: str, *, folder: Path, progress: Progress) -> None:
             dim=int(encoder.dim),  # type: ignore[arg-type]
         )
         bar.say(f"differs from torch by {difference:.1e}")
+
+
+def export_variant(job: Job, name: str, variant: Variant, *, folder: Path, progress: Progress) -> None:
+    """Make a smaller graph out of the plain one, and compare the two on rows that it was not made by."""
+    from training.quantisation import graph_difference, quantise
+
+    plain = made_graph(job, name, PLAIN, progress=progress)
+    with progress.stage(f"{variant.name}: {name}", total=None, unit="graphs") as bar, publish_folder(folder) as draft:
+        if variant.int8 is None:
+            shutil.copy(plain / "model.onnx", draft / "model.onnx")
+        else:
+            values = [value for value, _ in calibration_values(job, name)] if variant.int8 == "static" else []
+            batches = batches_of(values, preparation=job.preparations[name])
+            quantise(plain / "model.onnx", kind=variant.int8, calibration=batches, target=draft / "model.onnx")
+        held_out = batches_of(split_values(job, name, "validation")[:COMPARED], preparation=job.preparations[name])
+        difference = graph_difference(
+            plain / "model.onnx", draft / "model.onnx", held_out, runtime=variant.runtime
+        )  # fmt: skip
+        facts = {**read_json(plain / "encoder.json"), **vars(variant), "parity": difference}
+        write_json(draft / "encoder.json", facts)
+        bar.say(f"1 - cosine to the plain graph is {difference:.1e}")
+
+
+def batches_of(values: Sequence[object], *, preparation: Preparation) -> list[Arrays]:
+    """Values prepared in batches, those of like length together."""
+    lengths = getattr(preparation, "lengths", None)
+    order = np.argsort(lengths(values), kind="stable") if lengths and values else np.arange(len(values))
+    size = OnnxEncoder.batch_size
+    return [
+        preparation([values[place] for place in order[start : start + size]]) for start in range(0, len(order), size)
+    ]
+
+
+def split_values(job: Job, name: str, split: str) -> list[object]:
+    """A modality's values in the task rows of a split, without the missing ones."""
+    given = job.task_values(name).values
+    return [given[row] for row in job.split(split) if given[row] is not None]
 
 
 def example(job: Job, name: str) -> Arrays:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from flows.compress_assembly import pruned_modality
 from flows.stages.climb import climb
 from flows.stages.continual import learn_in_steps
 from flows.stages.fitted import save_fitted
@@ -16,6 +17,7 @@ from polyloom.progress import Progress
 
 if TYPE_CHECKING:
     from training.course import Epoch
+    from training.model import ApplicationModel
 
 
 def fit(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
         material = Material(job, progress=progress, team=team, placement=placement)
         ready = ready_for_team(material, on_epoch=on_epoch)
         result = ready.fitting.run()
+        pruned = prune_away(job, ready.fitting.model)
     save_fitted(job.folder, ready.fitting.model, material.targets, ready.tunings)
     return {
         **ready.placed,
@@ -60,8 +63,26 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
         "stopped_early": result.stopped_early,
         "resumed_at_step": result.resumed_at_step,
         **({"averaged": dict(result.averaged)} if result.averaged else {}),
+        **pruned,
         "history": [vars(epoch) for epoch in result.history],
     }
+
+
+def prune_away(job: Job, model: "ApplicationModel") -> dict[str, Any]:
+    """Make a pruned encoder's matrices smaller where whole units have gone; says what went."""
+    from training.pruning import zero_share
+    from training.units import slim
+
+    name, given = pruned_modality(job.scenario), job.scenario.recipe.prune
+    if name is None or given is None:
+        return {}
+    encoder = model.encoders[name]
+    if given.kind == "magnitude":
+        return {"pruned": {"modality": name, "kind": given.kind, "zeros": round(zero_share(encoder), 6)}}
+    before = sum(parameter.numel() for parameter in encoder.parameters())
+    gone = slim(encoder)
+    left = sum(parameter.numel() for parameter in encoder.parameters())
+    return {"pruned": {"modality": name, "kind": given.kind, "gone": gone, "weights": before, "weights_left": left}}
 
 
 def unfitted(material: Material) -> dict[str, Any]:

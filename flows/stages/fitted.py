@@ -51,8 +51,14 @@ def load_encoder(encoder: "nn.Module", folder: Path, name: str) -> None:
     """Put an encoder's own weights back, where a fit left some."""
     from safetensors.torch import load_file
 
-    if encoder_weights(folder, name).is_file():
-        encoder.load_state_dict(load_file(encoder_weights(folder, name)))
+    if not encoder_weights(folder, name).is_file():
+        return
+    from training.units import take_shapes
+
+    state = load_file(encoder_weights(folder, name))
+    # Pruning may have made layers smaller.
+    take_shapes(encoder, state)
+    encoder.load_state_dict(state)
 
 
 def load_tasks(model: "ApplicationModel", folder: Path, decoders: Mapping[str, Decoder]) -> None:

@@ -1,15 +1,15 @@
 """What the fits of a run are made of: inputs and targets, read once, and a model with its optimiser for each fit."""
 
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flows.attack_assembly import attack_place, build_adversary, trained_and_attacked
 from flows.average_assembly import build_combination, build_mean
+from flows.compress_assembly import build_pruning, pruned_modality
 from flows.consistency_assembly import build_consistency
 from flows.decoder_assembly import build_decoder
 from flows.mix_assembly import build_mixing
@@ -29,6 +29,8 @@ from heads.decoder import rows_of
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
+    from torch.nn import Linear
+
     from training.adversarial import Adversary
     from training.course import Epoch
     from training.device import Placement
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from training.further_loss import FurtherLoss
     from training.inputs import ModalityInput
     from training.model import ApplicationModel
+    from training.pruning import Pruning
     from training.strategies.tuning import Tuning
     from training.targets import Target
     from training.team import Team
@@ -80,12 +83,9 @@ class Material:
         self.targets = {task: target(job, task) for task in job.scenario.tasks}
         self._inputs: dict[tuple[str, bool], ModalityInput] = {}
 
-    def over(self, rows: FitRows) -> Self:
-        """The same inputs for fits over other rows, whose tasks know the labels of these."""
-        other = copy.copy(self)
-        other.rows = rows
-        other.targets = {task: target(self.job, task, training=rows.known) for task in self.targets}
-        return other
+    from training.distillation import Distillation
+    from training.fitting import Fitting
+    from training.further_loss import FurtherLoss
 
     @property
     def watch(self) -> tuple[str, str]:
@@ -165,6 +165,8 @@ class Material:
             mean=build_mean(self.job.scenario, plan),
             combination=build_combination(self.job.scenario, plan, folder=folder / EPOCHS, start=start),
             further_loss=further_loss(model) if further_loss else None,
+            distillation=self.distillation,
+            pruning=self.pruning(plan, model),
             team=self.team,
             checkpoint_seconds=recipe.checkpoint_seconds,
             progress=self.progress,
@@ -182,6 +184,18 @@ class Material:
             return None
         place = attack_place(name, preparation=self.job.preparations[name], encoder=model.encoders[name])
         return build_adversary(given, place)
+
+    def pruning(self, plan: FitPlan, model: "ApplicationModel") -> "Pruning | None":
+        """What takes an encoder's weights away, where the recipe asks for it."""
+        name = pruned_modality(self.job.scenario)
+        return None if name is None else build_pruning(self.job.scenario, plan, model.encoders[name])
+
+    def hints(self, dims: Mapping[str, int], live: Collection[str]) -> dict[str, "Linear"]:
+        """Maps from live encoders' embeddings to the teacher's, where the recipe asks for such hints."""
+        from training.distillation import hint_map
+
+        taught = {} if self.distillation is None else self.distillation.embeddings
+        return {name: hint_map(dims[name], taught[name].values.shape[1]) for name in taught if name in live}
 
     def _economise(self, model: "ApplicationModel", *, plain: bool) -> None:
         """Make live encoders cheaper: activations computed again instead of kept, compiled forward passes.
@@ -230,7 +244,8 @@ class Material:
             for task, goal in self.targets.items()
         }
         learned = [task for task, goal in self.targets.items() if goal.loss_weight == "learned"]
-        model = ApplicationModel(encoders=encoders, tasks=tasks, learned_weights=learned)
+        hints = self.hints(dims, encoders)
+        model = ApplicationModel(encoders=encoders, tasks=tasks, learned_weights=learned, hints=hints)
         if start is None:
             begin_prototypes(job, model, inputs, self.targets, progress=self.progress)
         else:

@@ -19,7 +19,7 @@ from polyloom.durable import publish_folder, read_json, write_json
 
 if TYPE_CHECKING:
     from heads.averaging import Averaging
-    from training.fitting import Epoch
+    from training.course import Epoch
 
 MEMBERS, DONE = "members", "done.json"
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.assembly import has_encoder
+from flows.compress_report import smaller_lines, variant_rows
 from flows.continual_report import step_tables
 from flows.ensemble_report import member_tables
 from flows.ladder_report import ladder_end, ladder_rows
@@ -17,6 +18,7 @@ from flows.spec import Scenario
 from flows.stages.encoders import AnyEncoder, embed_values, graph_folder, open_encoder
 from flows.stages.fitted import encoder_strategy
 from flows.stages.job import Job
+from flows.stages.variant import STAGE
 from modalities.weights import PACKAGED
 from polyloom.durable import publish_folder, read_json, write_json
 from polyloom.home import home
@@ -150,7 +152,10 @@ def index_facts(scenario: Scenario) -> dict[str, Any] | None:
 
 
 def card(job: Job, metrics: dict[str, Any]) -> str:
-    """The model card; it has no times in it, so that the same run gives the same bundle."""
+    """The model card; it has no times in it, so that the same run gives the same bundle.
+
+    Variants of graphs are the exception: they were chosen by their times.
+    """
     scenario = job.scenario
     fitted = job.finished("fit") or {}
     return model_card(
@@ -177,6 +182,8 @@ def card(job: Job, metrics: dict[str, Any]) -> str:
         ladder=ladder_rows(fitted.get("auto")),
         ladder_end=ladder_end(fitted.get("auto")),
         tables=[*step_tables(fitted.get("continual")), *member_tables(fitted.get("ensemble"))],
+        smaller=smaller_lines(teacher=job.finished("teach"), pruned=fitted.get("pruned")),
+        variants=variant_rows(job.finished(STAGE)),
     )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from modalities.preparation.protocol import Arrays
 from polyloom.durable import read_json
+
+GraphRuntime = Literal["onnxruntime", "openvino"]
 
 
 class OnnxEncoder:
@@ -21,8 +23,9 @@ class OnnxEncoder:
 
     def __init__(self, folder: Path, *, digest: str) -> None:
         self.digest = digest
-        self.dim: int = read_json(folder / "encoder.json")["dim"]
-        self._session = open_session(folder / "model.onnx")
+        facts = read_json(folder / "encoder.json")
+        self.dim: int = facts["dim"]
+        self._session = open_graph(folder / "model.onnx", runtime=facts.get("runtime", "onnxruntime"))
         self._accepted = {given.name for given in self._session.get_inputs()}
         self._given = tuple(output.name for output in self._session.get_outputs())
 
@@ -57,11 +60,21 @@ class VectorEncoder:
         return {"pooled": arrays["vector"]}
 
 
-def open_session(path: Path) -> Any:
+def open_graph(path: Path, *, runtime: GraphRuntime, threads: int = 0) -> Any:
+    """What runs a graph: a session of ONNX Runtime, or what answers like one; 0 threads are as many as it likes."""
+    if runtime == "openvino":
+        from modalities.encoders.openvino_graph import OpenVinoGraph
+
+        return OpenVinoGraph(path, threads=threads)
+    return open_session(path, threads=threads)
+
+
+def open_session(path: Path, *, threads: int = 0) -> Any:
     """An ONNX Runtime session on the CPU that keeps no memory between calls of different sizes."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

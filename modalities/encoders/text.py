@@ -75,9 +75,12 @@ class TextEncoder(nn.Module):
         return tokens.reshape(rows, length + padding, -1)[:, :length]
 
 
-def build_text_encoder(*, model: str, weights: str, pooling: Pooling, window: int | None = None) -> TextEncoder:
+def build_text_encoder(
+    *, model: str, weights: str, pooling: Pooling, window: int | None = None, layers: int | None = None
+) -> TextEncoder:
     """An encoder with its weights loaded, for texts or, with a `window` of so many tokens, for pairs.
 
+    With `layers` so many of its layers are kept, evenly spaced.
     Raises WeightsError when the weights cannot be had, RequestError when the model cannot tell a pair's texts apart.
     """
     from transformers import AutoConfig, AutoModel
@@ -88,6 +91,11 @@ def build_text_encoder(*, model: str, weights: str, pooling: Pooling, window: in
         backbone: nn.Module = AutoModel.from_config(configuration)  # type: ignore[no-untyped-call]
     else:
         backbone = loaded_backbone(folder, model=model)
+    if layers is not None:
+        # Late: that module knows encoders by this one's class.
+        from modalities.encoders.shortened import shorten
+
+        shorten(backbone, layers=layers, model=model)
     if window is not None and getattr(configuration, "type_vocab_size", 0) < 2:
         raise RequestError(f"{model!r} knows no token types, by which a pair's two texts are told apart. Take a BERT.")
     return TextEncoder(backbone=backbone, dim=int(configuration.hidden_size), pooling=pooling, window=window)
