@@ -39,7 +39,7 @@ def techniques(
     from flows.techniques.running import choice_of, compare_techniques
 
     given = {"only": tuple(only) or None, "seeds": tuple(seeds) or None, "minutes": minutes}
-    limits = {name: value for name, value in given.items() if value is not None}
+    limits: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if listed:
         choice = choice_of(scenario, overrides=overrides, limits=limits)
         show_choice([vars(each) for each in choice.techniques], choice.skipped, as_json=as_json)

@@ -1,9 +1,11 @@
 """What the fits of a run are made of: inputs and targets, read once, and a model with its optimiser for each fit."""
 
+import copy
+import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from flows.stages.fit_rows import FitRows
 from flows.stages.fitted import load_encoder, load_tasks
 from flows.stages.job import Job
 from flows.stages.pretrained import starting_encoder
+from flows.stages.teach import distillation
 from flows.stages.wordings import embedded_wordings, variants_of, wordings
 from flows.strategies import FitPlan, attach_strategy, is_live, strategy_of
 from flows.task_assembly import build_task
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from training.adversarial import Adversary
     from training.course import Epoch
     from training.device import Placement
+    from training.distillation import Distillation
     from training.fitting import Fitting
     from training.further_loss import FurtherLoss
     from training.inputs import ModalityInput
@@ -83,9 +87,17 @@ class Material:
         self.targets = {task: target(job, task) for task in job.scenario.tasks}
         self._inputs: dict[tuple[str, bool], ModalityInput] = {}
 
-    from training.distillation import Distillation
-    from training.fitting import Fitting
-    from training.further_loss import FurtherLoss
+    def over(self, rows: FitRows) -> Self:
+        """The same inputs for fits over other rows, whose tasks know the labels of these."""
+        other = copy.copy(self)
+        other.rows = rows
+        other.targets = {task: target(self.job, task, training=rows.known) for task in self.targets}
+        return other
+
+    @functools.cached_property
+    def distillation(self) -> "Distillation | None":
+        """What the teacher says, where the recipe names one."""
+        return distillation(self.job, self.targets, progress=self.progress)
 
     @property
     def watch(self) -> tuple[str, str]:
