@@ -16,6 +16,7 @@ from flows.stages.job import Job, modality_values
 from flows.stages.prepare import prepare
 from flows.stages.pretrain import pretrain
 from flows.stages.teach import teach
+from flows.stages.variants import choose_variants, variants_asked
 from heads.decoder import Scorer
 from polyloom.progress import SILENT, Progress
 
@@ -52,6 +53,8 @@ def answers(job: Job, *, split: str = "validation") -> Answers:
     """What the exported graphs say of a split's rows, as they would be released."""
     task, _, metric = job.scenario.gate.metric.partition(".")
     export_graphs(job, progress=SILENT)
+    if variants_asked(job.scenario.export):
+        choose_variants(job, progress=SILENT)
     head = open_head(job, task)
     rows = job.split(split, task=task)
     outputs = head_outputs(job, head, rows, progress=SILENT).outputs

@@ -10,13 +10,14 @@ import numpy as np
 
 from flows.assembly import has_encoder
 from flows.stages.attempt import answers, fitted
-from flows.stages.encoders import graph_folder
+from flows.stages.encoders import made_graph
 from flows.stages.fitted import FITTED
 from flows.stages.job import Job
+from flows.stages.variant import variant_of
 from heads.decoder import Scorer
 from heads.decoders import load_decoder
 from polyloom.durable import publish_folder, read_json, write_json
-from polyloom.progress import Progress
+from polyloom.progress import SILENT, Progress
 
 
 @dataclass(frozen=True)
@@ -84,5 +85,9 @@ def made_trial(job: Job, *, split: str, progress: Progress) -> Trial:
 
 def graphs(job: Job) -> list[Path]:
     """The graphs that a release of this fit would hold."""
-    encoders = [graph_folder(job, name) for name, given in job.scenario.modalities.items() if has_encoder(given)]
+    encoders = [
+        made_graph(job, name, variant_of(job, name), progress=SILENT)
+        for name, given in job.scenario.modalities.items()
+        if has_encoder(given)
+    ]
     return [path for folder in (*encoders, job.folder / "heads") for path in sorted(folder.rglob("*.onnx"))]

@@ -151,7 +151,7 @@ def test_shipped_scenarios_have_many_techniques_and_all_are_valid(shipped):
     assert len({technique.name for technique in techniques}) == len(techniques)
     for technique in techniques:
         load_scenario(shipped, overrides=[*own, *overrides_of(technique.settings)])
-    assert len(techniques) >= {"banking77": 12, "fashion_mnist": 8}[shipped]
+    assert len(techniques) >= {"banking77": 20, "fashion_mnist": 16}[shipped]
 
 
 def trial(right, *, seed=0, seconds=1.0):
