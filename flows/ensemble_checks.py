@@ -34,7 +34,9 @@ def live_encoders(scenario: Scenario) -> Iterator[str]:
         for name, modality in scenario.modalities.items()
         if isinstance(modality, Image | Text) and modality.train is not None
     }
-    for place, strategy in {"recipe.strategy": scenario.recipe.strategy, **trained}.items():
+    recipe = scenario.recipe
+    climbs = recipe.strategy == "auto" and any(rung.strategy == "frozen" for rung in recipe.auto.rungs)
+    for place, strategy in {"recipe.strategy": "frozen" if climbs else recipe.strategy, **trained}.items():
         if strategy != "frozen":
             yield (
                 f"{place}: {strategy} trains encoders, and the members of {PLACE} share frozen ones: a release has one "

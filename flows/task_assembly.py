@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from training.task_models import TaskModel
 
 
-def build_released_task(scenario: Scenario, task: str, *, decoder: Decoder, dims: Mapping[str, int]) -> "TaskModel":
-    """A task's model as it is released: several of them as one where the recipe asks for an ensemble."""
-    ensemble = scenario.recipe.ensemble
-    if ensemble is None:
+def build_released_task(
+    scenario: Scenario, task: str, *, decoder: Decoder, dims: Mapping[str, int], members: int
+) -> "TaskModel":
+    """A task's model as it is released: an ensemble of so many `members` as one, or with 0 of them a plain one."""
+    if not members:
         return build_task(scenario, task, decoder=decoder, dims=dims)
     from training.ensemble import EnsembleTask
 
-    members = [build_task(scenario, task, decoder=decoder, dims=dims) for _ in ensemble.settings]
-    return EnsembleTask(members, averaging=build_averaging(decoder))
+    each = [build_task(scenario, task, decoder=decoder, dims=dims) for _ in range(members)]
+    return EnsembleTask(each, averaging=build_averaging(decoder))
 
 
 def build_averaging(decoder: Decoder) -> "Averaging":

@@ -1,6 +1,6 @@
 """Several fitted task models over the same embeddings, which answer as one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from torch import Tensor, nn
@@ -26,3 +26,8 @@ class EnsembleTask(TaskModel):
 def joined_weights(members: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """The members' weights by name as those of their `EnsembleTask`."""
     return {f"members.{number}.{name}": tensor for number, own in enumerate(members) for name, tensor in own.items()}
+
+
+def members_in(weights: Mapping[str, Tensor]) -> int:
+    """How many members' weights these are; 0 for those of a plain task."""
+    return len({name.split(".")[1] for name in weights if name.startswith("members.")})

@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.stages.fitted import FITTED, encoder_strategy, save_fitted
+from flows.stages.histories import HISTORY, History, numbered_through, read_history
 from flows.stages.material import CHECKPOINTS, EPOCHS, Material, told
+from flows.stages.members import fit_members
 from flows.strategies import FitPlan, fit_plans, is_live
-from polyloom.durable import publish_folder, read_json, write_json
+from polyloom.durable import publish_folder, write_json
 from training.strategies.ladder import Attempt, Ladder, Rung
 
 if TYPE_CHECKING:
     from training.course import Epoch
 
-HISTORY = "history.json"
-
 
 def climb(material: Material, *, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
-    """Climb the recipe's ladder; the best rung's weights are the run's."""
+    """Climb the recipe's ladder; the best rung's weights are the run's.
+
+    Where the recipe asks for an ensemble and the best rung trains no encoder, its members' joined heads are.
+    """
     job, recipe = material.job, material.job.scenario.recipe
     plans = fit_plans(job.scenario)
     task, metric = material.watch
@@ -35,25 +38,41 @@ def climb(material: Material, *, on_epoch: Callable[["Epoch"], None]) -> dict[st
         progress=material.progress,
     )
     climbed = ladder.climb()
-    best = ladder.rung_folder(climbed.best)
-    with publish_folder(job.folder / FITTED) as draft:
-        shutil.copytree(best / FITTED, draft, dirs_exist_ok=True)
+    best, plan = ladder.rung_folder(climbed.best), plans[climbed.best]
     histories = [read_history(ladder.rung_folder(number)) for number in range(len(climbed.rungs))]
     before = sum(len(history) for history in histories[: climbed.best])
     chosen = max(histories[climbed.best], key=lambda epoch: (epoch["metric"], -epoch["validation_loss"]))
-    live = [name for name in job.scenario.modalities if is_live(job.scenario, name, plans[climbed.best])]
-    return {
-        **told(material.placement_of(plans[climbed.best])),
+    live = [name for name in job.scenario.modalities if is_live(job.scenario, name, plan)]
+    report = {
+        **told(material.placement_of(plan)),
         "strategies": {name: encoder_strategy(best, name) for name in live},
         "trained_parameters": climbed.rungs[climbed.best].trained_parameters,
         "best_epoch": before + chosen["epoch"],
         "best_metric": chosen["metric"],
         "stopped_early": climbed.best < len(climbed.rungs) - 1,
-        "history": [
-            {**epoch, "epoch": number}
-            for number, epoch in enumerate((epoch for history in histories for epoch in history), 1)
-        ],
+        "history": numbered_through(histories),
         "auto": climbed.to_json(),
+    }
+    if recipe.ensemble is not None and not live:
+        return report | members_of(material, plan, after=report["history"], on_epoch=on_epoch)
+    if recipe.ensemble is not None:
+        material.progress.log(f"ensemble: left out, as {plan.strategy} is the best rung and trains encoders")
+    with publish_folder(job.folder / FITTED) as draft:
+        shutil.copytree(best / FITTED, draft, dirs_exist_ok=True)
+    return report
+
+
+def members_of(
+    material: Material, plan: FitPlan, *, after: History, on_epoch: Callable[["Epoch"], None]
+) -> dict[str, Any]:
+    """The ensemble that is fitted as the best rung was, and what it changes of the report."""
+    joined = fit_members(
+        material, plan, on_epoch=lambda epoch: on_epoch(replace(epoch, epoch=epoch.epoch + len(after)))
+    )
+    return {
+        **{key: joined[key] for key in ("trained_parameters", "best_metric", "ensemble")},
+        "best_epoch": len(after) + joined["best_epoch"],
+        "history": numbered_through([after, joined["history"]]),
     }
 
 
@@ -97,8 +116,3 @@ class Climber:
         """Drop a finished rung's checkpoints and epochs, which hold the model several times over."""
         for kept in (CHECKPOINTS, EPOCHS):
             shutil.rmtree(folder / kept, ignore_errors=True)
-
-
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The course of a rung's fit; empty for a rung that was not fitted."""
-    return list(read_json(folder / HISTORY)) if (folder / HISTORY).is_file() else []

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.stages.climb import HISTORY, read_history
 from flows.stages.fitted import FITTED, encoder_strategy, save_fitted
+from flows.stages.histories import HISTORY, numbered_through, read_history
 from flows.stages.material import CHECKPOINTS, Material, Ready
 from flows.stages.step_losses import further_loss, leave_importance
 from flows.stages.step_scores import step_scores
@@ -45,10 +45,7 @@ def learn_in_steps(material: Material, *, on_epoch: Callable[["Epoch"], None]) -
         "best_metric": outcomes[-1]["best_metric"],
         "stopped_early": any(outcome["stopped_early"] for outcome in outcomes),
         "resumed_at_step": outcomes[-1]["resumed_at_step"],
-        "history": [
-            {**epoch, "epoch": number}
-            for number, epoch in enumerate((epoch for history in histories for epoch in history), 1)
-        ],
+        "history": numbered_through(histories),
         "continual": {
             "kind": learner.stepwise.settings.kind,
             "metric": job.scenario.gate.metric,

@@ -37,13 +37,15 @@ def export_task(job: Job, task: str, *, encoders: dict[str, AnyEncoder], folder:
     """Rebuild a task in torch from its saved weights and export it."""
     from safetensors.torch import load_file
 
+    from training.ensemble import members_in
     from training.export import export_head
 
     saved = job.folder / "fitted" / "tasks"
     decoder = load_decoder(read_json(saved / f"{task}.json"))
     dims = {name: encoders[name].dim for name in task_inputs(job.scenario, task)}
-    model = build_released_task(job.scenario, task, decoder=decoder, dims=dims)
-    model.load_state_dict(load_file(saved / f"{task}.safetensors"))
+    weights = load_file(saved / f"{task}.safetensors")
+    model = build_released_task(job.scenario, task, decoder=decoder, dims=dims, members=members_in(weights))
+    model.load_state_dict(weights)
     return export_head(model, example=head_example(job, task, encoders), decoder=decoder, folder=folder)
 
 

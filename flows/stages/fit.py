@@ -44,7 +44,8 @@ def fitted(job: Job, *, progress: Progress, on_epoch: Callable[["Epoch"], None])
         material = Material(job, progress=progress)
         return {"processes": 1, **climb(material, on_epoch=on_epoch)}
     if job.scenario.recipe.ensemble is not None:
-        return {"processes": 1, **fit_members(Material(job, progress=progress), on_epoch=on_epoch)}
+        (plan,) = fit_plans(job.scenario)
+        return {"processes": 1, **fit_members(Material(job, progress=progress), plan, on_epoch=on_epoch)}
     if job.scenario.recipe.continual is not None:
         return {"processes": 1, **learn_in_steps(Material(job, progress=progress), on_epoch=on_epoch)}
     with fit_team(job, progress=progress) as (team, placement):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.spec import Scenario
-from flows.stages.climb import HISTORY, read_history
 from flows.stages.fitted import FITTED, save_fitted
+from flows.stages.histories import HISTORY, numbered_through, read_history
 from flows.stages.material import CHECKPOINTS, Material
-from flows.strategies import FitPlan, fit_plans
+from flows.strategies import FitPlan
 from flows.task_assembly import build_averaging
 from heads.bootstrap import paired_difference
 from polyloom.durable import publish_folder, read_json, write_json
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 MEMBERS, DONE = "members", "done.json"
 
 
-def fit_members(material: Material, *, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
-    """Fit every member, from where a killed run stopped; their joined heads are the run's."""
-    job, plans = material.job, member_plans(material.job.scenario)
+def fit_members(material: Material, plain: FitPlan, *, on_epoch: Callable[["Epoch"], None]) -> dict[str, Any]:
+    """Fit every member, from where a killed run stopped; their joined heads are the run's.
+
+    `plain` is how one that says nothing of its own is fitted.
+    """
+    job, plans = material.job, member_plans(material.job.scenario, plain)
     folders = [job.folder / MEMBERS / str(number) for number in range(len(plans))]
     outcomes: list[dict[str, Any]] = []
     for plan, folder in zip(plans, folders, strict=True):
@@ -42,10 +45,7 @@ def fit_members(material: Material, *, on_epoch: Callable[["Epoch"], None]) -> d
         "best_epoch": sum(map(len, histories[:-1])) + outcomes[-1]["best_epoch"],
         "best_metric": ensemble["together"],
         "stopped_early": any(outcome["stopped_early"] for outcome in outcomes),
-        "history": [
-            {**epoch, "epoch": number}
-            for number, epoch in enumerate((epoch for history in histories for epoch in history), 1)
-        ],
+        "history": numbered_through(histories),
         "ensemble": ensemble,
     }
 
@@ -56,10 +56,9 @@ def after(folders: Sequence[Path], on_epoch: Callable[["Epoch"], None]) -> Calla
     return lambda epoch: on_epoch(replace(epoch, epoch=epoch.epoch + done))
 
 
-def member_plans(scenario: Scenario) -> list[FitPlan]:
-    """Each member's fit; the first one that says nothing of its own is what a plain run would fit."""
+def member_plans(scenario: Scenario, plain: FitPlan) -> list[FitPlan]:
+    """Each member's fit; the first one that says nothing of its own is the plain one."""
     ensemble = scenario.recipe.ensemble
-    (plain,) = fit_plans(scenario)
     return [
         replace(
             plain,

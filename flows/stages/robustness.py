@@ -144,14 +144,16 @@ def fitted_model(job: Job, task: str, inputs: Mapping[str, "ModalityInput"]) -> 
 
     from flows.stages.material import width
     from heads.decoders import load_decoder
+    from training.ensemble import members_in
     from training.model import ApplicationModel
 
     saved = job.folder / "fitted" / "tasks"
     encoders = {name: loaded_encoder(job, name) for name, given in inputs.items() if given.vectors is None}
     dims = {name: width(given, encoders.get(name)) for name, given in inputs.items()}
     decoder = load_decoder(read_json(saved / f"{task}.json"))
-    model = build_released_task(job.scenario, task, decoder=decoder, dims=dims)
-    model.load_state_dict(load_file(saved / f"{task}.safetensors"))
+    weights = load_file(saved / f"{task}.safetensors")
+    model = build_released_task(job.scenario, task, decoder=decoder, dims=dims, members=members_in(weights))
+    model.load_state_dict(weights)
     return ApplicationModel(encoders=encoders, tasks={task: model})
 
 

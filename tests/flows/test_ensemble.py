@@ -8,6 +8,7 @@ import pytest
 from flows.scenario_file import load_scenario
 from flows.stages.job import Job
 from flows.stages.members import member_plans
+from flows.strategies import fit_plans
 from heads.onnx import OnnxHead
 from heads.probabilities import softmax
 from modalities.encoders.onnx import open_session
@@ -22,7 +23,8 @@ THREE = "recipe.ensemble={members: 3}"
 
 
 def plans(folder, *overrides):
-    return member_plans(load_scenario(str(write_arrivals(folder)), overrides=list(overrides)).scenario)
+    scenario = load_scenario(str(write_arrivals(folder)), overrides=list(overrides)).scenario
+    return member_plans(scenario, fit_plans(scenario)[0])
 
 
 def test_members_differ_by_their_seed_unless_more_is_said(tmp_path):
@@ -54,6 +56,30 @@ def test_one_graph_is_released_that_answers_as_all_members(tmp_path):
     assert "3 members: animal.accuracy" in card
     assert [path.name for path in (bundle / "heads").iterdir()] == ["animal"]
     assert read_json(bundle / "metrics.json")["animal"]["temperature"] != 1.0
+
+
+AUTO = ("modalities.image.train=null", "recipe.strategy=auto", "recipe.auto={rungs: [frozen]}", "recipe.epochs=3",
+        "recipe.ensemble={members: 2}")  # fmt: skip
+
+
+def test_under_auto_the_best_frozen_rung_is_fitted_as_an_ensemble(tmp_path):
+    job, epochs = job_for(write_toys(tmp_path / "toys"), *AUTO), []
+    report = fitted(job, epochs=epochs)
+    assert len(report["ensemble"]["members"]) == 2
+    assert report["best_metric"] == report["ensemble"]["together"]
+    assert [rung["strategy"] for rung in report["auto"]["rungs"]] == ["frozen"]
+    assert [epoch["epoch"] for epoch in report["history"]] == [epoch.epoch for epoch in epochs] == list(range(1, 10))
+    assert 4 <= report["best_epoch"] <= 9
+    assert "### The members of the ensemble" in (packaged(job) / "card.md").read_text()
+
+
+def test_under_auto_a_rung_that_trains_encoders_is_released_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.stages.climb.is_live", lambda *_: True)
+    job = job_for(write_toys(tmp_path / "toys"), *AUTO)
+    report = fitted(job)
+    assert "ensemble" not in report
+    assert len(report["history"]) == 3
+    assert set(Runtime.open(packaged(job)).heads) == {"colour", "cheap", "tags"}
 
 
 def logits(job):
@@ -106,6 +132,7 @@ def test_several_tasks_and_kinds_of_labels(tmp_path):
     ("overrides", "message"),
     [
         (["recipe.ensemble={members: 1}"], "recipe.ensemble.members"),
+        ([THREE, "recipe.strategy=auto", "recipe.auto={rungs: [full]}"], "recipe.strategy: auto trains encoders"),
         ([THREE, "recipe.strategy=full"], "recipe.strategy: full trains encoders, and the members of recipe.ensemble"),
         ([THREE, "tasks.animal.out_of_scope={score: distance}"], "tasks.animal.out_of_scope.score: each member of"),
         ([THREE, "tasks.animal.zero_shot={}"], "tasks.animal is zero-shot, so that all members would be the same"),
