@@ -1,7 +1,8 @@
 """What one row's score rests on, by the gradients of the fitted model; captum computes them.
 
 Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017): integrated gradients add up to the
-difference between the score and that of a baseline. Gradient x input is the same with a single step.
+difference between the score and that of a baseline. Gradient x input is the gradient at the input alone, times the way
+from the same baseline.
 """
 
 from collections.abc import Callable
@@ -59,17 +60,17 @@ def token_weights(
 
     That text has the mask in the place of each token but the special ones, padding where there is no mask.
     """
-    from captum.attr import LayerGradientXActivation, LayerIntegratedGradients
+    from captum.attr import LayerIntegratedGradients
 
     ids = row.batch.arrays[name]["input_ids"]
     layer = cast("Callable[[], nn.Module]", row.model.encoders[name].embedding_layer)()
-    scores = row.with_array(name, "input_ids")
+    explainer = LayerIntegratedGradients(row.with_array(name, "input_ids"), layer)
+    baselines = silent(ids, preparation)
     if method == "gradient_x_input":
-        found = LayerGradientXActivation(scores, layer).attribute(ids)
+        # One step at the text itself: the gradient there, times the way from the baseline.
+        found = explainer.attribute(ids, baselines=baselines, n_steps=1, method="riemann_right")
     else:
-        found = LayerIntegratedGradients(scores, layer).attribute(
-            ids, baselines=silent(ids, preparation), n_steps=steps, internal_batch_size=ROWS_AT_ONCE
-        )
+        found = explainer.attribute(ids, baselines=baselines, n_steps=steps, internal_batch_size=ROWS_AT_ONCE)
     return on_cpu(cast("Tensor", found).sum(dim=2)[0])
 
 
