@@ -60,18 +60,19 @@ def token_weights(
 
     That text has the mask in the place of each token but the special ones, padding where there is no mask.
     """
-    from captum.attr import LayerIntegratedGradients
+    from captum.attr import LayerGradientXActivation, LayerIntegratedGradients
 
     ids = row.batch.arrays[name]["input_ids"]
     layer = cast("Callable[[], nn.Module]", row.model.encoders[name].embedding_layer)()
-    explainer = LayerIntegratedGradients(row.with_array(name, "input_ids"), layer)
-    baselines = silent(ids, preparation)
+    scores, baselines = row.with_array(name, "input_ids"), silent(ids, preparation)
     if method == "gradient_x_input":
-        # One step at the text itself: the gradient there, times the way from the baseline.
-        found = explainer.attribute(ids, baselines=baselines, n_steps=1, method="riemann_right")
+        slope = LayerGradientXActivation(scores, layer, multiply_by_inputs=False).attribute(ids)
+        found = cast("Tensor", slope) * (layer(ids) - layer(baselines))
     else:
-        found = explainer.attribute(ids, baselines=baselines, n_steps=steps, internal_batch_size=ROWS_AT_ONCE)
-    return on_cpu(cast("Tensor", found).sum(dim=2)[0])
+        found = LayerIntegratedGradients(scores, layer).attribute(
+            ids, baselines=baselines, n_steps=steps, internal_batch_size=ROWS_AT_ONCE
+        )
+    return on_cpu(cast("Tensor", found).detach().sum(dim=2)[0])
 
 
 def silent(ids: Tensor, preparation: TextPreparation) -> Tensor:
