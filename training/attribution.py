@@ -1,7 +1,8 @@
 """What one row's score rests on, by the gradients of the fitted model; captum computes them.
 
 Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017): integrated gradients add up to the
-difference between the score and that of a baseline. Gradient x input is the same with a single step.
+difference between the score and that of a baseline. Gradient x input is the gradient at the input alone, times the way
+from the same baseline.
 """
 
 from collections.abc import Callable
@@ -63,14 +64,15 @@ def token_weights(
 
     ids = row.batch.arrays[name]["input_ids"]
     layer = cast("Callable[[], nn.Module]", row.model.encoders[name].embedding_layer)()
-    scores = row.with_array(name, "input_ids")
+    scores, baselines = row.with_array(name, "input_ids"), silent(ids, preparation)
     if method == "gradient_x_input":
-        found = LayerGradientXActivation(scores, layer).attribute(ids)
+        slope = LayerGradientXActivation(scores, layer, multiply_by_inputs=False).attribute(ids)
+        found = cast("Tensor", slope) * (layer(ids) - layer(baselines))
     else:
         found = LayerIntegratedGradients(scores, layer).attribute(
-            ids, baselines=silent(ids, preparation), n_steps=steps, internal_batch_size=ROWS_AT_ONCE
+            ids, baselines=baselines, n_steps=steps, internal_batch_size=ROWS_AT_ONCE
         )
-    return on_cpu(cast("Tensor", found).sum(dim=2)[0])
+    return on_cpu(cast("Tensor", found).detach().sum(dim=2)[0])
 
 
 def silent(ids: Tensor, preparation: TextPreparation) -> Tensor:

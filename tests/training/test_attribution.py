@@ -96,7 +96,7 @@ def test_integrated_gradients_of_tokens_add_up_to_the_difference_from_a_text_tha
     assert weights[[0, -1]] == pytest.approx(0, abs=1e-7)
 
 
-def test_gradient_x_input_is_the_slope_times_the_embedding(reader):
+def test_gradient_x_input_is_the_slope_times_the_way_from_a_text_that_says_nothing(reader):
     row, preparation, _ = reader
     weights = token_weights(row, "text", preparation=preparation, method="gradient_x_input", steps=1)
     embedding = row.model.encoders["text"].embedding_layer()
@@ -107,10 +107,13 @@ def test_gradient_x_input_is_the_slope_times_the_embedding(reader):
         return kept["here"]
 
     handle = embedding.register_forward_hook(watch)
-    score = row.with_array("text", "input_ids")(row.batch.arrays["text"]["input_ids"]).sum()
+    ids = row.batch.arrays["text"]["input_ids"]
+    score = row.with_array("text", "input_ids")(ids).sum()
     handle.remove()
     (slope,) = torch.autograd.grad(score, kept["here"])
-    assert weights == pytest.approx((slope * kept["here"]).sum(dim=2)[0].detach().numpy(), abs=1e-6)
+    way = kept["here"] - embedding(silent(ids, preparation))
+    assert np.abs(weights).max() > 1e-4
+    assert weights == pytest.approx((slope * way).sum(dim=2)[0].detach().numpy(), abs=1e-6)
 
 
 def test_words_have_their_places_in_the_text_and_all_of_its_weight(reader):
