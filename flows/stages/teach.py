@@ -43,6 +43,8 @@ def distillation(job: Job, targets: dict[str, "Target"], *, progress: Progress) 
     given = job.scenario.recipe.distill
     if given is None:
         return None
+    # Where no stage has asked before, as in a fit that stands alone; what is told of the run rests on its report.
+    teach(job, progress=progress)
     teacher = open_teacher(given.teacher)
     rows, count = job.split("train"), len(job.task_rows)
     read = {name: embeddings(job, teacher, name, rows, progress=progress) for name in read_by(job, teacher)}
