@@ -1,8 +1,9 @@
 """What one row's score rests on, by the gradients of the fitted model; captum computes them.
 
 Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017): integrated gradients add up to the
-difference between the score and that of a baseline. Gradient x input is the gradient at the input alone, times the way
-from the same baseline.
+difference between the score and that of a baseline. Gradient x input is taken as its length over the embedding, as
+Atanasova et al., "A Diagnostic Study of Explainability Techniques for Text Classification" (2020) found best: it says
+how much a token counts, not which way. Its signed sum named words no better than chance on validation rows.
 """
 
 from collections.abc import Callable
@@ -56,7 +57,7 @@ class ExplainedRow:
 def token_weights(
     row: ExplainedRow, name: str, *, preparation: TextPreparation, method: TokenMethod, steps: int
 ) -> np.ndarray:
-    """Each token's weight [tokens], against a text of the same length that says nothing.
+    """Each token's weight [tokens]; by integrated gradients against a text of the same length that says nothing.
 
     That text has the mask in the place of each token but the special ones, padding where there is no mask.
     """
@@ -64,15 +65,14 @@ def token_weights(
 
     ids = row.batch.arrays[name]["input_ids"]
     layer = cast("Callable[[], nn.Module]", row.model.encoders[name].embedding_layer)()
-    scores, baselines = row.with_array(name, "input_ids"), silent(ids, preparation)
+    scores = row.with_array(name, "input_ids")
     if method == "gradient_x_input":
-        slope = LayerGradientXActivation(scores, layer, multiply_by_inputs=False).attribute(ids)
-        found = cast("Tensor", slope) * (layer(ids) - layer(baselines))
-    else:
-        found = LayerIntegratedGradients(scores, layer).attribute(
-            ids, baselines=baselines, n_steps=steps, internal_batch_size=ROWS_AT_ONCE
-        )
-    return on_cpu(cast("Tensor", found).detach().sum(dim=2)[0])
+        found = LayerGradientXActivation(scores, layer).attribute(ids)
+        return on_cpu(cast("Tensor", found).detach().norm(dim=2)[0])
+    found = LayerIntegratedGradients(scores, layer).attribute(
+        ids, baselines=silent(ids, preparation), n_steps=steps, internal_batch_size=ROWS_AT_ONCE
+    )
+    return on_cpu(cast("Tensor", found).sum(dim=2)[0])
 
 
 def silent(ids: Tensor, preparation: TextPreparation) -> Tensor:

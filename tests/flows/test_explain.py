@@ -50,7 +50,7 @@ def test_a_task_of_another_kind_is_refused():
 
 @pytest.fixture(scope="module")
 def explained(toys, tmp_path_factory):
-    """A finished job with all its explanations; and its release."""
+    """A finished job with all its explanations, its release, and what was drawn; in a state folder of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYLOOM_HOME", str(tmp_path_factory.mktemp("home") / "home"))
         job = job_for(toys, "recipe.epochs=6", ASKED)
@@ -58,11 +58,12 @@ def explained(toys, tmp_path_factory):
         export_graphs(job, progress=SILENT)
         evaluate(job, progress=SILENT)
         bundle = Path(package(job, progress=SILENT)["folder"])
-        yield job, read_json(job.folder / "evaluation" / "explanations.json"), bundle
+        drawn = sorted((job.folder / "evaluation").glob("*_explained_*.png"))
+        yield job, read_json(job.folder / "evaluation" / "explanations.json"), bundle, drawn
 
 
 def test_every_task_has_its_rows_with_their_reasons(explained):
-    job, report, _ = explained
+    job, report, *_ = explained
     assert set(report) == {"colour", "cheap", "tags"}
     tested = {job.task_rows[row]["_key"] for row in job.split("test")}
     for rows in report.values():
@@ -80,7 +81,7 @@ def test_modalities_add_up(explained):
 
 
 def test_each_modality_has_the_evidence_that_was_asked_for(explained):
-    _, report, _ = explained
+    report = explained[1]
     methods = {
         ", ".join(one["modalities"]): one["method"] for one in report["colour"][0]["explanation"]["evidence"]
     }  # fmt: skip
@@ -91,7 +92,7 @@ def test_each_modality_has_the_evidence_that_was_asked_for(explained):
 
 
 def test_the_colours_word_weighs_most_where_only_it_tells(explained):
-    job, report, _ = explained
+    job, report, *_ = explained
     truth = {row["_key"]: row["colour"] for row in job.task_rows}
     for row in report["colour"]:
         (words,) = [one["words"] for one in row["explanation"]["evidence"] if one["modalities"] == ["chars"]]
@@ -99,7 +100,7 @@ def test_the_colours_word_weighs_most_where_only_it_tells(explained):
 
 
 def test_near_rows_are_of_the_training_split_with_their_labels(explained):
-    job, report, _ = explained
+    job, report, *_ = explained
     labels = {row["_key"]: row["colour"] for row in job.task_rows}
     splits = {row["_key"]: row["_split"] for row in job.task_rows}
     for row in report["colour"]:
@@ -112,8 +113,7 @@ def test_near_rows_are_of_the_training_split_with_their_labels(explained):
 
 
 def test_pictures_go_where_a_runs_pictures_go(explained):
-    job, _, bundle = explained
-    drawn = sorted((job.folder / "evaluation").glob("*_explained_*.png"))
+    _, _, bundle, drawn = explained
     assert {path.name.partition("_explained")[0] for path in drawn} == {"colour", "cheap", "tags"}
     for path in drawn:
         with Image.open(path) as picture:
@@ -124,7 +124,7 @@ def test_pictures_go_where_a_runs_pictures_go(explained):
 
 def test_the_release_explains_the_same_answer_alike(explained):
     """The run's shares come from the graphs that are released."""
-    job, report, bundle = explained
+    job, report, bundle, _ = explained
     told = report["colour"][0]
     row = next(row for row in job.task_rows if row["_key"] == told["key"])
     found = explain(Runtime.open(bundle), row)["colour"]
