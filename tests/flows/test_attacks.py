@@ -93,7 +93,9 @@ def test_with_epsilon_0_nothing_attacks(toys):
 
 def test_a_run_reports_the_gates_metric_under_every_harm(toys):
     asked = "robustness={attack: {kind: fgsm, epsilon: 0.5}, typos: 0.5, noise: 0.3, blur: 2, rows: 5}"
-    job = job_for(toys, FGSM, "modalities.text.augment=delete_swap", "recipe.epochs=6", asked)
+    job = job_for(
+        toys, FGSM, "modalities.text.train=full", "modalities.text.augment=delete_swap", "recipe.epochs=6", asked
+    )
     fitted(job)
     export_graphs(job, progress=SILENT)
     metrics = evaluate(job, progress=SILENT)["metrics"]
