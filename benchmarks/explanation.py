@@ -1,7 +1,7 @@
 """Do explanations name what counts? `python -m benchmarks.explanation [--seeds 21 22] --json`.
 
 Two shipped scenarios: intents of bank customers (`banking77`, frozen MiniLM) and kinds of products by their photo alone
-(`ikea`, frozen MobileNetV2, at 160 pixels to halve the time). Of the judged rows the words, or the cells of a 7 x 7
+(`ikea`, frozen MobileNetV2). Of the judged rows the words, or the cells of a 7 x 7
 grid, that an explainer names most important are deleted, and as many random ones: how far the probability of the
 predicted class falls more than at random, paired by row, with the 95% interval over rows. A word is left out of the
 text, a cell gets the picture's mean colour. Random deletions are the mean of several draws, probabilities are means
@@ -60,10 +60,7 @@ CASES = {
         scenario="ikea", task="noun", source="products", modality="image",
         explainers=("grad_cam", "integrated_gradients", "occlusion"),
         rows={"train": 1600, "validation": 400, "test": 400},
-        changed={
-            "fusion": {"kind": "concat", "hidden": 512, "dropout": 0.4},
-            "modalities": {"image": {"size": 160}},
-        },
+        changed={"fusion": {"kind": "concat", "hidden": 512, "dropout": 0.4}},
     ),
 }  # fmt: skip
 

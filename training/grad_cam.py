@@ -36,31 +36,45 @@ def grad_cam(row: ExplainedRow, name: str) -> np.ndarray:
 
 
 def map_layer(encoder: nn.Module, pixels: Tensor) -> nn.Module | None:
-    """The last of timm's feature layers that gives a map [1, channels, height, width] of enough places, or None."""
+    """The layer with the last map [1, channels, height, width] of enough places, or None.
+
+    One of timm's feature layers; behind the last of these, the last layer that still gives a map of its size, which is
+    what is pooled.
+    """
     backbone = cast("nn.Module", encoder.backbone)
-    known = list(getattr(backbone, "feature_info", []))
-    layers = {info["module"]: (backbone.get_submodule(info["module"]), info["num_chs"]) for info in known}
-    shapes: dict[str, torch.Size] = {}
-    handles = [layer.register_forward_hook(noted(shapes, name)) for name, (layer, _) in layers.items()]
+    known = {str(info["module"]): int(info["num_chs"]) for info in getattr(backbone, "feature_info", [])}
+    shapes = shapes_of(encoder, backbone, pixels)
+    fitting = [
+        name
+        for name, channels in known.items()
+        if len(shape := shapes.get(name, ())) == 4 and shape[1] == channels and min(shape[2:]) >= LEAST_PLACES
+    ]
+    if not fitting:
+        return None
+    last = fitting[-1]
+    if last == list(known)[-1]:
+        size, order = shapes[last][2:], list(shapes)
+        behind = order[order.index(last) :]
+        last = [name for name in behind if len(shapes[name]) == 4 and shapes[name][2:] == size][-1]
+    return backbone.get_submodule(last)
+
+
+def shapes_of(encoder: nn.Module, backbone: nn.Module, pixels: Tensor) -> dict[str, tuple[int, ...]]:
+    """The shapes of what the backbone's layers give, by their names, in the order in which they end."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def noted(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def note(module: nn.Module, inputs: Any, output: Any) -> None:  # noqa: ARG001
+            if isinstance(output, Tensor):
+                shapes[name] = tuple(output.shape)
+
+        return note
+
+    handles = [layer.register_forward_hook(noted(name)) for name, layer in backbone.named_modules() if name]
     try:
         with torch.no_grad():
             encoder(pixels)
     finally:
         for handle in handles:
             handle.remove()
-    fitting = [
-        layer
-        for name, (layer, channels) in layers.items()
-        if len(shape := shapes.get(name, torch.Size())) == 4 and shape[1] == channels and min(shape[2:]) >= LEAST_PLACES
-    ]
-    return fitting[-1] if fitting else None
-
-
-def noted(shapes: dict[str, torch.Size], name: str) -> Callable[[nn.Module, Any, Any], None]:
-    """A hook that notes the shape of what a layer gives."""
-
-    def note(module: nn.Module, inputs: Any, output: Any) -> None:  # noqa: ARG001
-        if isinstance(output, Tensor):
-            shapes[name] = output.shape
-
-    return note
+    return shapes

@@ -165,6 +165,13 @@ def test_grad_cam_has_the_places_of_the_last_map_that_has_enough(model, size, pl
     assert np.isfinite(cells).all()
 
 
+@pytest.mark.parametrize(("model", "size", "name"), [("mobilenetv2_035", 128, "bn2"), ("resnet10t", 128, "layer4")])
+def test_the_last_map_is_the_one_that_is_pooled(model, size, name):
+    row = viewer(model, size=size)
+    layer = map_layer(row.model.encoders["image"], row.batch.arrays["image"]["pixels"])
+    assert layer is row.model.encoders["image"].backbone.get_submodule(name)
+
+
 def test_of_small_pictures_an_earlier_map_is_taken():
     row = viewer("resnet10t", size=32)
     layer = map_layer(row.model.encoders["image"], row.batch.arrays["image"]["pixels"])
