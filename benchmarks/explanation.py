@@ -25,13 +25,14 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from benchmarks.adversarial import interval
 from benchmarks.figures import Figure, show
 from benchmarks.ikea_fusion import deep_update
 from benchmarks.training import PICTURE_WEIGHTS
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 SHARES = (0.1, 0.2, 0.4)
-CELLS, DRAWS, RESAMPLES = 7, 5, 2000
+CELLS, DRAWS = 7, 5
 INTACT, RANDOM = "intact", "random"
 # Probabilities by explainer and by share of what is deleted, one a row.
 Fallen = dict[tuple[str, float], np.ndarray]
@@ -261,13 +262,6 @@ def summary(name: str, explainers: Sequence[str], found: Sequence[Fallen]) -> li
                 )
             )  # fmt: skip
     return figures
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """95% percentile interval of the mean, by resampling rows."""
-    drawn = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
 
 
 if __name__ == "__main__":

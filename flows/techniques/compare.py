@@ -79,7 +79,6 @@ class Comparison:
 
     def __init__(self, asked: Asked, choice: Choice, *, progress: Progress) -> None:
         self.asked = asked
-        self.choice = choice
         self.progress = progress
         self.techniques = (BASELINE, *choice.techniques)
         self.trials: dict[str, dict[int, Trial]] = {}

@@ -14,6 +14,7 @@ from polyloom.errors import DataError, ScenarioError
 from polyloom.progress import SILENT
 from releases.runtime import Runtime
 from tests.support.arrivals import LABELS, MONTHS, write_arrivals
+from tests.support.killed_fits import killed_in
 from tests.support.stage_runs import fitted, job_for, packaged
 
 
@@ -87,10 +88,6 @@ def test_a_run_in_steps_is_released_with_its_matrix(tmp_path):
     assert (bundle / "pictures" / "steps.png").stat().st_size > 10_000
 
 
-class KilledError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("kind", ["replay", "ewc", "lwf"])
 def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path, kind, monkeypatch):
     path = write_arrivals(tmp_path, continual={"kind": kind, "steps": "month"}, checkpoint_seconds=0)
@@ -99,19 +96,8 @@ def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path, kind, monkeypatch):
     expected = (job.folder / "fitted" / "tasks" / "animal.safetensors").read_bytes()
     shutil.rmtree(job.folder)
 
-    from training.fitting import Fitting
-
-    step = Fitting.step
-
-    def dying(self, group, *, total):
-        if self.position.step == 5 and "steps/1" in str(self.folder):
-            raise KilledError
-        step(self, group, total=total)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Fitting, "step", dying)
-        with pytest.raises(KilledError):
-            fitted(job)
+    with killed_in("steps/1", step=5, monkeypatch=monkeypatch):
+        fitted(job)
     assert (job.folder / "steps" / "0" / "done.json").is_file()
     resumed = fitted(Job.load(job.ref))
     assert (job.folder / "fitted" / "tasks" / "animal.safetensors").read_bytes() == expected

@@ -16,6 +16,7 @@ from polyloom.durable import read_json
 from polyloom.errors import ScenarioError
 from releases.runtime import Runtime
 from tests.support.arrivals import write_arrivals
+from tests.support.killed_fits import killed_in
 from tests.support.stage_runs import fitted, job_for, packaged
 from tests.support.toys import write_toys
 
@@ -91,29 +92,14 @@ def logits(job):
     ]
 
 
-class KilledError(Exception):
-    pass
-
-
 def test_a_killed_ensemble_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
     job = job_for(write_arrivals(tmp_path, checkpoint_seconds=0), THREE)
     calm = fitted(job)
     expected = (job.folder / "fitted" / "tasks" / "animal.safetensors").read_bytes()
     shutil.rmtree(job.folder)
 
-    from training.fitting import Fitting
-
-    step = Fitting.step
-
-    def dying(self, group, *, total):
-        if self.position.step == 5 and "members/1" in str(self.folder):
-            raise KilledError
-        step(self, group, total=total)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Fitting, "step", dying)
-        with pytest.raises(KilledError):
-            fitted(job)
+    with killed_in("members/1", step=5, monkeypatch=monkeypatch):
+        fitted(job)
     assert (job.folder / "members" / "0" / "done.json").is_file()
     assert not (job.folder / "members" / "0" / "checkpoints").exists()
     resumed = fitted(Job.load(job.ref))
