@@ -22,6 +22,7 @@ import numpy as np
 import yaml
 
 from benchmarks.figures import Figure, show
+from benchmarks.fitted_job import fitted_job
 from benchmarks.ikea_fusion import deep_update
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
@@ -134,24 +135,11 @@ def scenario_of(case: Case, *, seed: int, adversarial: Mapping[str, Any] | None,
 
 def answered(path: Path, task: str, *, split: str) -> Right:
     """Fit a scenario; whether the judged rows are answered rightly, as they are and under its attack."""
-    from flows.scenario_file import load_scenario
-    from flows.stages.embed import embed_frozen
-    from flows.stages.fit import fit
-    from flows.stages.ingest import ingest
-    from flows.stages.job import Job
-    from flows.stages.prepare import prepare
     from flows.stages.robustness import asked_of, harmed_outputs
-    from polyloom.home import home
     from polyloom.progress import SILENT
     from training.robustness import outputs_under
 
-    loaded = load_scenario(str(path), overrides=[])
-    snapshot = home() / "snapshots" / loaded.scenario.name / ingest(loaded, progress=SILENT).id
-    fingerprint = path.stem[-16:].rjust(16, "0")
-    job = Job.load({"scenario": str(path), "overrides": [], "snapshot": str(snapshot), "fingerprint": fingerprint})
-    prepare(job, progress=SILENT)
-    embed_frozen(job, progress=SILENT)
-    fit(job, progress=SILENT, on_epoch=lambda _: None)
+    job = fitted_job(path)
     rows = job.split(split, task=task)
     asked, inputs = asked_of(job, task, rows, progress=SILENT)
     under = dict(harmed_outputs(job, task, asked, inputs))["attack"]

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -27,8 +27,12 @@ from PIL import Image
 
 from benchmarks.adversarial import interval
 from benchmarks.figures import Figure, show
+from benchmarks.fitted_job import fitted_job
 from benchmarks.ikea_fusion import deep_update
 from benchmarks.training import PICTURE_WEIGHTS
+
+if TYPE_CHECKING:
+    from flows.stages.job import Job
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 SHARES = (0.1, 0.2, 0.4)
@@ -127,7 +131,7 @@ def fallen(case: Case, path: Path, *, split: str, most: int, steps: int) -> Fall
     from flows.stages.explain import Explainer
     from polyloom.progress import SILENT
 
-    job = fitted(path)
+    job = exported(path)
     rows = job.split(split, task=case.task)
     chosen = np.sort(np.random.default_rng(0).permutation(rows)[:most])
     head = open_head(job, case.task)
@@ -153,25 +157,12 @@ def fallen(case: Case, path: Path, *, split: str, most: int, steps: int) -> Fall
     return {key: np.array(values) for key, values in found.items()}
 
 
-def fitted(path: Path) -> Any:
+def exported(path: Path) -> "Job":
     """A scenario from rows to exported graphs."""
-    from flows.scenario_file import load_scenario
-    from flows.stages.embed import embed_frozen
     from flows.stages.export import export_graphs
-    from flows.stages.fit import fit
-    from flows.stages.ingest import ingest
-    from flows.stages.job import Job
-    from flows.stages.prepare import prepare
-    from polyloom.home import home
     from polyloom.progress import SILENT
 
-    loaded = load_scenario(str(path), overrides=[])
-    snapshot = home() / "snapshots" / loaded.scenario.name / ingest(loaded, progress=SILENT).id
-    fingerprint = path.stem[-16:].rjust(16, "0")
-    job = Job.load({"scenario": str(path), "overrides": [], "snapshot": str(snapshot), "fingerprint": fingerprint})
-    prepare(job, progress=SILENT)
-    embed_frozen(job, progress=SILENT)
-    fit(job, progress=SILENT, on_epoch=lambda _: None)
+    job = fitted_job(path)
     export_graphs(job, progress=SILENT)
     return job
 

@@ -24,6 +24,7 @@ import numpy as np
 import yaml
 
 from benchmarks.figures import Figure, show
+from benchmarks.fitted_job import fitted_job
 from benchmarks.ikea_fusion import deep_update
 
 LABELLED, VALIDATION = 1000, 500
@@ -212,19 +213,9 @@ def scenario_of(case: Case, folder: Path, *, seed: int, pretrain: Mapping[str, A
 
 def right(path: Path, *, split: str) -> np.ndarray:
     """Whether the exported graphs answer each row of a split rightly."""
-    from flows.scenario_file import load_scenario
-    from flows.stages.attempt import answers, fitted
-    from flows.stages.ingest import ingest
-    from flows.stages.job import Job
-    from polyloom.durable import json_digest
-    from polyloom.progress import SILENT
+    from flows.stages.attempt import answers
 
-    loaded = load_scenario(str(path))
-    snapshot = str(ingest(loaded, progress=SILENT).folder)
-    ref = {"scenario": str(path), "overrides": [], "snapshot": snapshot}
-    job = Job.load({**ref, "fingerprint": json_digest(ref)})
-    fitted(job, progress=SILENT, on_epoch=lambda _: None)
-    given = answers(job, split=split)
+    given = answers(fitted_job(path), split=split)
     return np.asarray(given.truth == given.predicted)
 
 

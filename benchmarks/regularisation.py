@@ -26,6 +26,7 @@ import yaml
 
 from benchmarks.adversarial import interval
 from benchmarks.figures import Figure, show
+from benchmarks.fitted_job import fitted_job
 from benchmarks.ikea_fusion import deep_update
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
@@ -163,24 +164,11 @@ def scenario_of(case: Case, changes: Changes, *, seed: int, share: float = 1.0) 
 
 def right(path: Path, task: str, *, split: str) -> np.ndarray:
     """Fit a scenario; whether each judged row is answered rightly, by the weights that a release would have."""
-    from flows.scenario_file import load_scenario
-    from flows.stages.embed import embed_frozen
-    from flows.stages.fit import fit
-    from flows.stages.ingest import ingest
-    from flows.stages.job import Job
-    from flows.stages.prepare import prepare
     from flows.stages.robustness import asked_of
-    from polyloom.home import home
     from polyloom.progress import SILENT
     from training.robustness import outputs_under
 
-    loaded = load_scenario(str(path), overrides=[])
-    snapshot = home() / "snapshots" / loaded.scenario.name / ingest(loaded, progress=SILENT).id
-    fingerprint = path.stem[-16:].rjust(16, "0")
-    job = Job.load({"scenario": str(path), "overrides": [], "snapshot": str(snapshot), "fingerprint": fingerprint})
-    prepare(job, progress=SILENT)
-    embed_frozen(job, progress=SILENT)
-    fit(job, progress=SILENT, on_epoch=lambda _: None)
+    job = fitted_job(path)
     asked, inputs = asked_of(job, task, job.split(split, task=task), progress=SILENT)
     truth = asked.target.truth["labels"][asked.rows]
     return np.asarray(outputs_under(asked, inputs)["logits"].argmax(axis=1) == truth).astype(float)
