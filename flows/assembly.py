@@ -12,6 +12,7 @@ from flows.scenario_columns import columns_over_tables, modality_columns, step_c
 from flows.source_spec import Boxes, Conll, Data, Idx, Records, Semeval, Split, Sql, Squad, Table, WatchedFolder
 from flows.spec import DataScenario, Scenario
 from flows.task_reads import modalities_read_whole
+from flows.zero_shot import hypotheses_of
 from ingestion.cleaning import Cleaning
 from ingestion.rules import Rules
 from ingestion.sources import UNSPLIT, TableSource, resolve_paths
@@ -189,11 +190,12 @@ def build_preparation(scenario: Scenario, name: str, *, training: Sequence[Mappi
             weights=modality.weights,
             whole=name in modalities_read_whole(scenario),
         )
-    return text_preparation(modality, columns=columns)
+    return text_preparation(modality, columns=columns, hypotheses=hypotheses_of(scenario, name))
 
 
-def text_preparation(modality: Text, *, columns: Sequence[str]) -> Preparation:
+def text_preparation(modality: Text, *, columns: Sequence[str], hypotheses: Sequence[str]) -> Preparation:
     """A text's preparation, by its form."""
+    from modalities.preparation.entailment import EntailmentPreparation
     from modalities.preparation.marked import MarkedPreparation
     from modalities.preparation.pair import PairPreparation
     from modalities.preparation.text import TextPreparation
@@ -226,6 +228,14 @@ def text_preparation(modality: Text, *, columns: Sequence[str]) -> Preparation:
             markers=modality.markers,
             ranges=modality.ranges,
         )
+    if modality.form == "entailment":
+        return EntailmentPreparation(
+            tokenizer=tokenizer,
+            columns=columns,
+            max_tokens=modality.max_tokens,
+            padding_id=padding_id,
+            hypotheses=hypotheses,
+        )
     return TextPreparation(tokenizer=tokenizer, columns=columns, max_tokens=modality.max_tokens, padding_id=padding_id)
 
 
@@ -244,10 +254,11 @@ def kept_layers(modality: Text) -> int | None:
     return None if modality.vocabulary is not None else modality.layers
 
 
-def build_encoder(modality: Modality, *, seed: int, maps: bool = False) -> "nn.Module":
+def build_encoder(modality: Modality, *, seed: int, maps: bool = False, hypotheses: int = 1) -> "nn.Module":
     """A modality's encoder with its weights; from scratch, always the same under a seed.
 
-    With `maps`, a picture's encoder gives its feature maps too; the weights are the same.
+    With `maps`, a picture's encoder gives its feature maps too; the weights are the same. So they are whatever number
+    of `hypotheses` a text of form entailment is held against.
     """
     import torch
 
@@ -260,6 +271,10 @@ def build_encoder(modality: Modality, *, seed: int, maps: bool = False) -> "nn.M
         from modalities.encoders.picture import build_picture_encoder
 
         return build_picture_encoder(model=modality.model, weights=modality.weights)
+    if isinstance(modality, Text) and modality.form == "entailment":
+        from modalities.encoders.entailment import build_entailment_encoder
+
+        return build_entailment_encoder(model=modality.model, weights=modality.weights, hypotheses=hypotheses)
     if isinstance(modality, Text):
         from modalities.encoders.text import build_text_encoder
 

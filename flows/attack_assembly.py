@@ -31,6 +31,7 @@ def attackable(scenario: Scenario, kind: str, *, trained: bool) -> tuple[str, ..
         for name, modality in scenario.modalities.items()
         if isinstance(modality, Image | Text)
         and modality.kind in ATTACKED_KINDS[kind]
+        and not (isinstance(modality, Text) and modality.form == "entailment")
         and (not trained or is_trained(scenario, name))
     )
 

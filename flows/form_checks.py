@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from flows.modality_spec import Text
 from flows.scenario_columns import modality_columns, read_tables, table_of, task_inputs
 from flows.spec import Scenario
-from flows.task_spec import Span
+from flows.strategies import is_trained
+from flows.task_spec import Classification, Span
 
 # The form of the one text that these tasks read, and how many columns a text of that form has.
 FORMS_READ = {"relation": "marked", "span": "pair"}
@@ -38,6 +39,8 @@ def form_problems(scenario: Scenario) -> Iterator[str]:
 def text_form_problems(scenario: Scenario, name: str, modality: Text) -> Iterator[str]:
     """A pair that is not two columns, ranges that are not four numbers, an index over what nobody can ask."""
     place = f"modalities.{name}"
+    if modality.form == "entailment":
+        yield from entailment_problems(scenario, name, modality)
     for table, names in read_tables(scenario).items():
         if name not in names or modality.form not in COLUMNS_OF_FORM:
             continue
@@ -52,5 +55,27 @@ def text_form_problems(scenario: Scenario, name: str, modality: Text) -> Iterato
                 f"{place}.ranges: {list(modality.ranges)} are not four columns of kind number in data.{table}: "
                 f"{', '.join(RANGE_ENDS)}."
             )
-    if scenario.index and name in scenario.index.embed and modality.form in COLUMNS_OF_FORM:
+    if scenario.index and name in scenario.index.embed and modality.form in {*COLUMNS_OF_FORM, "entailment"}:
         yield f"index.embed: {name!r} has the form {modality.form}, which no words can be searched by; leave it out."
+
+
+def entailment_problems(scenario: Scenario, name: str, modality: Text) -> Iterator[str]:
+    """A model of inference that is to learn or to be cut, or whose task says nothing of its labels."""
+    place = f"modalities.{name}"
+    if is_trained(scenario, name):
+        yield (
+            f"{place}: a model of inference (form entailment) is read as it came, but the fit trains it. Write "
+            "`train: frozen` there."
+        )
+    for key in ("layers", "vocabulary"):
+        if getattr(modality, key) is not None:
+            yield f"{place}.{key}: a model of inference (form entailment) is read as it came. Leave it out."
+    for task, settings in scenario.tasks.items():
+        if name not in task_inputs(scenario, task):
+            continue
+        told = settings.zero_shot.descriptions if isinstance(settings, Classification) and settings.zero_shot else {}
+        if not told:
+            yield (
+                f"tasks.{task}: {name!r} has the form entailment, which holds a text against what is said of each "
+                "label. Write `zero_shot: {descriptions: {LABEL: ...}}` for all labels."
+            )

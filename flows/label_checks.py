@@ -26,10 +26,10 @@ def label_problems(scenario: Scenario, name: str, task: Classification) -> Itera
         )
     read = task_inputs(scenario, name)
     modality = scenario.modalities.get(read[0]) if len(read) == 1 else None
-    if not (isinstance(modality, Text) and modality.form == "text"):
+    if not (isinstance(modality, Text) and modality.form in {"text", "entailment"}):
         yield (
-            f"tasks.{name}.zero_shot: labels are told by texts, so exactly one text of form text is read, here are "
-            f"{list(read)}. Name it in `inputs`."
+            f"tasks.{name}.zero_shot: labels are told by texts, so exactly one text of form text or entailment is "
+            f"read, here are {list(read)}. Name it in `inputs`."
         )
     elif is_zero_shot(task):
         yield from unfitted_problems(scenario, name, read[0])

@@ -30,7 +30,8 @@ class Text(Section):
     `form` is how it is read: `text`; `words`, each with its first token and up to `letters` of its letters; `pair`, a
     question and its context, two columns in this order, long contexts in windows that share `overlap` tokens;
     `marked`, a text with two stretches marked, by tags in it or by the four number columns that `ranges` names, for
-    which `markers` are put into the text.
+    which `markers` are put into the text; `entailment`, a text beside what `zero_shot` says of each label, by a `model`
+    of natural language inference.
 
     `augment` changes a text (`form: text`) in training: `delete` leaves out a tenth of the words, `swap` exchanges as
     many, `delete_swap` does both. `variants` are other wordings, made before the fit, of which one is drawn each time.
@@ -44,7 +45,7 @@ class Text(Section):
     kind: Literal["text"]
     model: str
     weights: str = "hub"
-    form: Literal["text", "words", "pair", "marked"] = "text"
+    form: Literal["text", "words", "pair", "marked", "entailment"] = "text"
     letters: Annotated[int, Field(ge=0, le=64)] = 0
     overlap: Annotated[int, Field(ge=0)] | None = None
     markers: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] = ("$", "#")

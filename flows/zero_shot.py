@@ -1,5 +1,6 @@
 """Which tasks answer by what their labels say, and which texts speak for a label."""
 
+from flows.scenario_columns import task_inputs
 from flows.spec import Scenario
 from flows.task_spec import AnyTask, Classification, ZeroShot
 from heads.label_words import label_words
@@ -18,6 +19,18 @@ def has_prototypes(settings: AnyTask) -> bool:
 def learns_nothing(scenario: Scenario) -> bool:
     """Whether no task of a scenario is fitted."""
     return all(is_zero_shot(settings) for settings in scenario.tasks.values())
+
+
+def hypotheses_of(scenario: Scenario, name: str) -> tuple[str, ...]:
+    """What a text of form entailment is held against: all that is said of labels by the tasks that read it."""
+    told = [
+        text
+        for task, settings in scenario.tasks.items()
+        if isinstance(settings, Classification) and settings.zero_shot and name in task_inputs(scenario, task)
+        for label in settings.zero_shot.descriptions
+        for text in label_texts(settings.zero_shot, label)
+    ]
+    return tuple(dict.fromkeys(told))
 
 
 def label_texts(settings: ZeroShot, label: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from heads.explanation import ColumnWeight, Evidence, WordWeight
 from modalities.left_out import each_cell, in_pieces, picture_without, text_without
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.characters import CharacterPreparation
+from modalities.preparation.entailment import EntailmentPreparation
 from modalities.preparation.numbers import NumberPreparation
 from modalities.preparation.pictures import PicturePreparation
 from modalities.preparation.text import TextPreparation
@@ -39,7 +40,7 @@ def text_groups(row: RowScores) -> list[tuple[str, ...]]:
     """The modalities that read whole texts, those of the same text together."""
     groups: dict[str, list[str]] = {}
     for name in row.given:
-        if isinstance(row.preparations[name], TextPreparation | CharacterPreparation):
+        if isinstance(row.preparations[name], TextPreparation | CharacterPreparation | EntailmentPreparation):
             groups.setdefault(str(row.values[name]), []).append(name)
     return [tuple(names) for names in groups.values()]
 

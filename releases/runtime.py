@@ -89,7 +89,7 @@ class Runtime:
             raise RequestError("Nothing was asked: give a text of at least one character, a picture, or both.")
         row: dict[str, object] = {}
         if text and text.strip():
-            row.update(self._columns({"text", "words", "marked", "characters"}, text, what="text"))
+            row.update(self._columns({"text", "words", "marked", "entailment", "characters"}, text, what="text"))
         if image is not None:
             row.update(self._columns({"image"}, image, what="a picture"))
         return row

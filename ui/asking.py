@@ -88,7 +88,7 @@ def inputs_of(runtime: Runtime) -> Inputs:
     given = runtime.preparations.values()
     kinds = {each.kind for each in given}
     return Inputs(
-        text=bool(kinds & {"text", "marked", "characters"}),
+        text=bool(kinds & {"text", "marked", "entailment", "characters"}),
         image="image" in kinds,
         numbers=tuple(name for each in given if isinstance(each, NumberPreparation) for name in each.columns),
         categories=tuple(

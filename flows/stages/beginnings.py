@@ -12,6 +12,8 @@ from flows.task_spec import Classification, ZeroShot
 from flows.zero_shot import has_prototypes, is_zero_shot, label_texts
 from heads.decoding import ClassificationDecoder
 from heads.label_vectors import directions, label_means, mixed
+from modalities.preparation.entailment import EntailmentPreparation
+from polyloom.errors import DataError
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
@@ -67,12 +69,31 @@ def begin_at(
 
 
 def label_vectors(job: Job, task: str, settings: ZeroShot, labels: Sequence[str], *, progress: Progress) -> np.ndarray:
-    """What the task's own text encoder says of each label, at length 1 [labels, dim]; of several texts the mean."""
+    """What the task's own text encoder says of each label, at length 1 [labels, dim]; of several texts the mean.
+
+    Where texts are held against hypotheses, a label's vector points at its own.
+    """
     (name,) = task_inputs(job.scenario, task)
-    encoder, preparation = open_encoder(job, name, progress=progress), job.preparations[name]
     texts = [label_texts(settings, label) for label in labels]
     flat = [text for one in texts for text in one]
-    size = encoder.batch_size
-    parts = [encoder(preparation(flat[start : start + size])) for start in range(0, len(flat), size)]
+    preparation = job.preparations[name]
+    if isinstance(preparation, EntailmentPreparation):
+        refuse_untold(task, settings, labels)
+        told = np.eye(len(preparation.hypotheses))[[preparation.hypotheses.index(text) for text in flat]]
+    else:
+        encoder = open_encoder(job, name, progress=progress)
+        size = encoder.batch_size
+        told = np.concatenate([encoder(preparation(flat[start : start + size])) for start in range(0, len(flat), size)])
     owners = np.repeat(np.arange(len(labels)), [len(one) for one in texts])
-    return directions(label_means(directions(np.concatenate(parts)), owners, count=len(labels))).astype(np.float32)
+    return directions(label_means(directions(told), owners, count=len(labels))).astype(np.float32)
+
+
+def refuse_untold(task: str, settings: ZeroShot, labels: Sequence[str]) -> None:
+    """Raises DataError for labels that no hypothesis speaks for."""
+    untold = [label for label in labels if label not in settings.descriptions]
+    if untold:
+        named = ", ".join(map(repr, untold[:5]))
+        raise DataError(
+            f"tasks.{task}.zero_shot.descriptions: nothing is said of {named}, {len(untold)} of {len(labels)} labels in "
+            "the data. A model of inference needs a description of each."
+        )

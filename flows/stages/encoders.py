@@ -18,6 +18,7 @@ from flows.stages.pretrained import pretrained_weights, starting_encoder
 from flows.stages.variant import PLAIN, Variant, calibration_values, variant_of
 from flows.strategies import attach_strategy
 from flows.task_reads import gives_maps
+from flows.zero_shot import hypotheses_of
 from modalities.encoders.onnx import OnnxEncoder, VectorEncoder
 from modalities.preparation.protocol import Arrays, Preparation
 from modalities.weights import PACKAGED
@@ -76,6 +77,8 @@ def plain_facts(job: Job, name: str, modality: Image | Text) -> dict[str, Any]:
         return {**facts, "outputs": "all"} if gives_maps(job.scenario, name) else facts
     # Pairs are read in windows of a length that is fixed in the graph.
     window = {"window": modality.max_tokens} if modality.form == "pair" else {}
+    if modality.form == "entailment":
+        return {**facts, "form": modality.form, "hypotheses": len(hypotheses_of(job.scenario, name))}
     layers = kept_layers(modality)
     kept = {} if layers is None else {"layers": layers}
     # Graphs of before gave the pooled embedding alone.

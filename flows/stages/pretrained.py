@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flows.assembly import build_encoder
 from flows.stages.job import Job
 from flows.task_reads import gives_maps
+from flows.zero_shot import hypotheses_of
 from polyloom.durable import file_digest, json_digest
 from polyloom.home import home
 
@@ -47,7 +48,8 @@ def starting_encoder(job: Job, name: str) -> "nn.Module":
     from safetensors.torch import load_file
 
     modality, maps = job.scenario.modalities[name], gives_maps(job.scenario, name)
-    encoder = build_encoder(modality, seed=job.scenario.recipe.seed, maps=maps)
+    hypotheses = len(hypotheses_of(job.scenario, name))
+    encoder = build_encoder(modality, seed=job.scenario.recipe.seed, maps=maps, hypotheses=hypotheses)
     weights = pretrained_weights(job, name)
     if weights is not None:
         encoder.load_state_dict(load_file(weights))

@@ -90,7 +90,8 @@ def build_text_encoder(
     if weights == "scratch":
         backbone: nn.Module = AutoModel.from_config(configuration)  # type: ignore[no-untyped-call]
     else:
-        backbone = loaded_backbone(folder, model=model)
+        # The pooler is not used, and many published models were saved without one.
+        backbone = loaded_model(folder, model=model, kind=AutoModel, unused=("pooler.",))
     if layers is not None:
         # Late: that module knows encoders by this one's class.
         from modalities.encoders.shortened import shorten
@@ -101,16 +102,18 @@ def build_text_encoder(
     return TextEncoder(backbone=backbone, dim=int(configuration.hidden_size), pooling=pooling, window=window)
 
 
-def loaded_backbone(folder: Path, *, model: str) -> nn.Module:
-    """The folder's model; unlike transformers, nothing that the file lacks is filled with random numbers."""
+def loaded_model(folder: Path, *, model: str, kind: Any, unused: tuple[str, ...] = ()) -> nn.Module:
+    """The folder's model; unlike transformers, nothing that the file lacks is filled with random numbers.
+
+    `kind` is one of transformers' classes. What begins with an `unused` name may be missing.
+    """
     from safetensors import SafetensorError
-    from transformers import AutoModel
     from transformers.utils import logging
 
     # The bar of one large file says nothing, and stands between the bars that do.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        backbone, found = AutoModel.from_pretrained(
+        loaded, found = kind.from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
@@ -124,10 +127,9 @@ def loaded_backbone(folder: Path, *, model: str) -> nn.Module:
             f"the text model of {model!r} cannot be loaded from {str(folder)!r} ({cause[:200]}). "
             "A model folder holds config.json and model.safetensors."
         ) from error
-    # The pooler is not used, and many published models were saved without one.
-    missing = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith(unused))
     wrong = sorted(str(entry[0]) for entry in found["mismatched_keys"])
     if missing or wrong:
         raise WeightsError(mismatch(str(folder), missing=missing, wrong=wrong))
-    loaded: nn.Module = backbone
-    return loaded
+    whole: nn.Module = loaded
+    return whole

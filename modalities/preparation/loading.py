@@ -4,6 +4,7 @@ from pathlib import Path
 
 from modalities.preparation.categories import CategoryPreparation
 from modalities.preparation.characters import CharacterPreparation
+from modalities.preparation.entailment import EntailmentPreparation
 from modalities.preparation.marked import MarkedPreparation
 from modalities.preparation.numbers import NumberPreparation
 from modalities.preparation.pair import PairPreparation
@@ -19,6 +20,7 @@ AnyPreparation = (
     | WordPreparation
     | PairPreparation
     | MarkedPreparation
+    | EntailmentPreparation
     | PicturePreparation
     | NumberPreparation
     | CategoryPreparation
@@ -31,6 +33,7 @@ KINDS: dict[str, type[AnyPreparation]] = {
         WordPreparation,
         PairPreparation,
         MarkedPreparation,
+        EntailmentPreparation,
         PicturePreparation,
         NumberPreparation,
         CategoryPreparation,

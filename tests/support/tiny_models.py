@@ -1,12 +1,14 @@
 """Models small enough for a test but real: a BERT folder as the hub keeps it, and pictures as files' bytes."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 WORDS = ("red", "blue", "shoe", "hat", "##s", "the", "a", "card", "lost", "my", "退", "款", "吗", "，", "?", ".")
+INFERENCE = ("contradiction", "neutral", "entailment")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -27,6 +29,29 @@ def write_bert(folder: Path, *, seed: int = 0, hidden: int = 32, layers: int = 2
         max_position_embeddings=32,
     )
     BertModel(configuration).save_pretrained(folder)
+    return folder
+
+
+def write_inference(folder: Path, *, seed: int = 0, answers: Sequence[str] = INFERENCE) -> Path:
+    """A BERT that judges pairs of texts, of a few thousand weights: it knows nothing, but always answers the same."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tokenizer(folder)
+    torch.manual_seed(seed)
+    configuration = BertConfig(
+        vocab_size=len(SPECIAL) + len(WORDS),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=32,
+        initializer_range=0.3,
+        id2label=dict(enumerate(answers)),
+        label2id={answer: place for place, answer in enumerate(answers)},
+    )
+    BertForSequenceClassification(configuration).save_pretrained(folder)
     return folder
 
 
