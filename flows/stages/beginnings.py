@@ -94,6 +94,6 @@ def refuse_untold(task: str, settings: ZeroShot, labels: Sequence[str]) -> None:
     if untold:
         named = ", ".join(map(repr, untold[:5]))
         raise DataError(
-            f"tasks.{task}.zero_shot.descriptions: nothing is said of {named}, {len(untold)} of {len(labels)} labels in "
-            "the data. A model of inference needs a description of each."
+            f"tasks.{task}.zero_shot.descriptions: nothing is said of {named}, {len(untold)} of {len(labels)} "
+            "labels of the data. A model of inference needs a description of each."
         )
