@@ -43,7 +43,7 @@ LIVE: Mapping[str, Any] = {
         "warmup": 0.1,
     },
 }  # fmt: skip
-STUDENT: Mapping[str, Any] = {**LIVE, "modalities": {MODALITY: {"layers": 2}}}
+STUDENT: Mapping[str, Any] = {**LIVE, "modalities": {MODALITY: {"layers": 3}}}
 DISTILL = {"temperature": 2.0, "weight": 0.9, "features": 1.0}
 SHARES = (0.0, 0.3, 0.5, 0.7)
 

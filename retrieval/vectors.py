@@ -15,20 +15,36 @@ def unit_vectors(vectors: np.ndarray, *, name: Callable[[int], str], error: type
 
     Raises: `error` for another shape, for numbers that are not real, and for a row without a direction.
     """
-    vectors = np.asarray(vectors)
-    if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype.kind not in "fiu":
-        raise error(f"Vectors must be real numbers [rows, dim]; got {vectors.dtype} {list(vectors.shape)}.")
-    lengths = np.sqrt(np.einsum("rd,rd->r", vectors, vectors, dtype=np.float64, casting="unsafe"))
-    for bad, problem in ((~np.isfinite(lengths), "holds NaN or an infinite value"), (lengths == 0, "is all zeros")):
-        if bad.any():
-            row = int(bad.argmax())
-            raise error(
-                f"The vector of {name(row)} {problem} ({int(bad.sum())} of {len(vectors)} do); "
-                "a direction is needed to compare it. Leave such rows out."
-            )
+    vectors = real_vectors(vectors, name=name, error=error)
+    lengths = np.sqrt(squares(vectors))
+    refuse(lengths == 0, "is all zeros", name=name, error=error)
     unit = np.empty(vectors.shape, np.float32)
     np.divide(vectors, lengths[:, None], out=unit, casting="same_kind")
     return unit
+
+
+def real_vectors(vectors: np.ndarray, *, name: Callable[[int], str], error: type[PolyloomError]) -> np.ndarray:
+    """`vectors` [rows, dim] as they are. Raises: `error` for another shape, and for numbers that are not real."""
+    vectors = np.asarray(vectors)
+    if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype.kind not in "fiu":
+        raise error(f"Vectors must be real numbers [rows, dim]; got {vectors.dtype} {list(vectors.shape)}.")
+    refuse(~np.isfinite(squares(vectors)), "holds NaN or an infinite value", name=name, error=error)
+    return vectors
+
+
+def squares(vectors: np.ndarray) -> np.ndarray:
+    """Each row's squared length, float64 [rows]."""
+    return np.asarray(np.einsum("rd,rd->r", vectors, vectors, dtype=np.float64, casting="unsafe"))
+
+
+def refuse(bad: np.ndarray, problem: str, *, name: Callable[[int], str], error: type[PolyloomError]) -> None:
+    """Raises: `error` that names the first of the rows that are `bad`, if any is."""
+    if bad.any():
+        row = int(bad.argmax())
+        raise error(
+            f"The vector of {name(row)} {problem} ({int(bad.sum())} of {len(bad)} do); "
+            "a direction is needed to compare it. Leave such rows out."
+        )
 
 
 def unit_queries(vectors: np.ndarray, *, dim: int) -> np.ndarray:
@@ -77,6 +93,11 @@ def best(query: np.ndarray, rows: np.ndarray, positions: np.ndarray, k: int) -> 
 def position_of(id_: str, positions: dict[str, int]) -> int:
     """Where an item stands. Raises: RequestError when there is no such item."""
     if id_ not in positions:
-        example = f", such as {next(iter(positions))!r}" if positions else ""
-        raise RequestError(f"No item has the id {id_!r}. The index holds {len(positions)} items{example}.")
+        raise missing_item(id_, count=len(positions), example=next(iter(positions), None))
     return positions[id_]
+
+
+def missing_item(id_: str, *, count: int, example: str | None) -> RequestError:
+    """The error for an item that is not there."""
+    told = "" if example is None else f", such as {example!r}"
+    return RequestError(f"No item has the id {id_!r}. The index holds {count} items{told}.")

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from polyloom.errors import DataError, RequestError
 from retrieval.exact import ExactGeneration
 from retrieval.generation import build_generation, open_generation
+from retrieval.live import Writer, create_index, open_index
 
 DIGEST = "a" * 64
 
 
-@pytest.fixture(params=["exact", "faiss"])
+@pytest.fixture(params=["exact", "faiss", "live"])
 def build(request, tmp_path):
     """Builds a generation of the kind under test from ids and vectors."""
     numbers = itertools.count()
@@ -23,10 +24,27 @@ def build(request, tmp_path):
         if request.param == "exact":
             return ExactGeneration(ids=ids, vectors=vectors, encoder_digest=DIGEST)
         folder = tmp_path / str(next(numbers))
+        if request.param == "live":
+            return build_live(folder, ids, vectors)
         build_generation(folder, ids=ids, vectors=vectors, encoder_digest=DIGEST)
         return open_generation(folder, encoder_digest=DIGEST)
 
     return build_one
+
+
+def build_live(folder, ids, vectors):
+    """The same items in an index that changes: put in by threes, with others between that are taken out again."""
+    vectors = np.asarray(vectors)
+    dim = max(1, vectors.shape[1]) if vectors.ndim == 2 else 1
+    create_index(folder, encoder_digest=DIGEST, dim=dim)
+    writer = Writer(folder, encoder_digest=DIGEST)
+    if len(ids) != len(vectors) or len(set(ids)) != len(ids):
+        writer.upsert(ids, vectors)
+    for begin in range(0, len(ids), 3):
+        writer.upsert(list(ids[begin : begin + 3]), vectors[begin : begin + 3])
+        writer.upsert(["passing", "by"], np.ones((2, dim)))
+    writer.delete(["passing", "by"])
+    return open_index(folder, encoder_digest=DIGEST)
 
 
 @pytest.fixture
