@@ -23,6 +23,7 @@ from flows.task_checks import task_problems
 from flows.task_spec import FusedTask
 from heads.decoders import metrics_of
 from polyloom.errors import suggestion
+from retrieval.names import KEYWORD
 
 
 def problems(scenario: Scenario) -> list[str]:
@@ -112,11 +113,15 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
     group = [index.group] if index.group else []
     for place, given, known in (
         ("index.embed", index.embed, scenario.modalities),
-        ("index.weights", index.weights, index.embed),
+        ("index.weights", index.weights, [*index.embed, *([KEYWORD] if index.keyword else [])]),
         ("index.show", index.show, columns),
         ("index.group", group, columns),
     ):
         yield from (unknown(place, name, known) for name in given if name not in known)
+    if index.keyword and not scenario.data[index.rows].text:
+        yield f"index.keyword: data.{index.rows} names no text to take words from. Add `text: [COLUMN]` to it."
+    if index.keyword and KEYWORD in index.embed:
+        yield f"index.embed: with `keyword: true`, {KEYWORD!r} is the ranking by words. Call the modality otherwise."
 
 
 def gate_problems(scenario: Scenario) -> Iterator[str]:

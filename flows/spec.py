@@ -20,10 +20,14 @@ from flows.tune_spec import Tune
 
 
 class Index(Section):
-    """What can be found, and by which modalities."""
+    """What can be found, and by which modalities; with `keyword` also by the words that items' texts hold.
+
+    `weights` are what each modality's ranking counts, and that of `keyword`.
+    """
 
     rows: str
     embed: tuple[str, ...]
+    keyword: bool = False
     weights: dict[str, Annotated[float, Field(gt=0)]] = {}
     show: tuple[str, ...] = ()
     group: str | None = None

@@ -34,6 +34,9 @@ class Prediction:
     missing: tuple[str, ...]
 
 
+TEXT_KINDS = frozenset({"text", "words", "marked", "entailment", "characters"})
+
+
 class Runtime:
     """One verified bundle, opened. Safe to share between threads."""
 
@@ -89,9 +92,9 @@ class Runtime:
             raise RequestError("Nothing was asked: give a text of at least one character, a picture, or both.")
         row: dict[str, object] = {}
         if text and text.strip():
-            row.update(self._columns({"text", "words", "marked", "entailment", "characters"}, text, what="text"))
+            row.update(self._columns(TEXT_KINDS, text, what="text"))
         if image is not None:
-            row.update(self._columns({"image"}, image, what="a picture"))
+            row.update(self._columns(frozenset({"image"}), image, what="a picture"))
         return row
 
     def predict(self, rows: Sequence[Mapping[str, object]], *, top: int = 5) -> list[Prediction]:
@@ -184,13 +187,13 @@ class Runtime:
         """
         if like is not None:
             return self.searcher.like(like, k=k, where=where)
-        row = self.row(text=text, image=image)
+        row = self._asked(text=text, image=image)
         queries: dict[str, tuple[np.ndarray, float]] = {}
         for name in self.searcher.modalities:
             value = self.preparations[name].value(row)
             if value is not None:
                 queries[name] = (self.embed(name, [value]), self._readable(name, value))
-        return self.searcher.search(queries, k=k, where=where)
+        return self.searcher.search(queries, k=k, where=where, words=text)
 
     @property
     def searcher(self) -> Searcher:
@@ -228,7 +231,16 @@ class Runtime:
                 self._sides[task, modality] = OnnxSide(open_session(graph))
             return self._sides[task, modality]
 
-    def _columns(self, kinds: set[str], value: object, *, what: str) -> dict[str, object]:
+    def _asked(self, *, text: str | None, image: bytes | str | None) -> dict[str, object]:
+        """A question as a row; empty where the words of it are all, and only the keyword index reads them."""
+        unread = self.searcher.keywords is not None and not any(
+            given.kind in TEXT_KINDS for given in self.preparations.values()
+        )
+        if unread and text and text.strip():
+            return {} if image is None else self.row(image=image)
+        return self.row(text=text, image=image)
+
+    def _columns(self, kinds: frozenset[str], value: object, *, what: str) -> dict[str, object]:
         columns = {
             getattr(given, "column", None) or given.columns[0]  # type: ignore[attr-defined]
             for given in self.preparations.values()

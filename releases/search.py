@@ -1,7 +1,7 @@
-"""Search over a bundle's generations: one exact index a modality, joined by rank, filtered before the search."""
+"""Search over a bundle's generations: one exact index a modality and one of words, joined by rank, filtered before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,24 @@ import pyarrow.parquet as pq
 
 from polyloom.errors import RequestError, suggestion
 from retrieval.grouping import best_per_group
+from retrieval.keywords import KeywordIndex, open_keywords
+from retrieval.names import KEYWORD
 from retrieval.protocol import Generation
 from retrieval.rank_fusion import reciprocal_rank_fusion
 from retrieval.where import parse_filter
+from retrieval.words import terms
 
+KEYWORDS = "keywords"
 CANDIDATES = 100
 SPLIT = "_split"
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One found item: rank-fusion score, its columns, and for each modality its rank (from 1) and cosine."""
+    """One found item: rank-fusion score, its columns, and for each ranking its rank (from 1).
+
+    `cosines` are by modality; `terms` is what each word of the question adds to its keyword score.
+    """
 
     id: str
     score: float
@@ -30,13 +37,22 @@ class Hit:
     ranks: dict[str, int]
     cosines: dict[str, float]
     image: str | None
+    terms: dict[str, float] = field(default_factory=dict)
 
 
 class Searcher:
     """The opened index of one bundle."""
 
-    def __init__(self, *, items: pa.Table, generations: Mapping[str, Generation], facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        *,
+        items: pa.Table,
+        generations: Mapping[str, Generation],
+        facts: Mapping[str, Any],
+        keywords: KeywordIndex | None = None,
+    ) -> None:
         self.modalities = tuple(generations)
+        self.keywords = keywords
         self._items = items
         self._generations = generations
         self._columns: dict[str, str] = facts["columns"]
@@ -60,35 +76,42 @@ class Searcher:
         generations = {
             name: open_generation(bundle / "index" / name, encoder_digest=digests[name]) for name in facts["embed"]
         }
-        return cls(items=pq.read_table(bundle / "items.parquet"), generations=generations, facts=facts)
+        keywords = open_keywords(bundle / KEYWORDS) if facts.get("keyword") else None
+        items = pq.read_table(bundle / "items.parquet")
+        return cls(items=items, generations=generations, facts=facts, keywords=keywords)
 
     def search(
         self,
         queries: Mapping[str, tuple[np.ndarray, float]],
         *,
         k: int,
+        words: str | None = None,
         where: str | None = None,
         learned: bool = False,
     ) -> list[Hit]:
-        """The k best items for query vectors [1, dim] by modality, each with the weight of its ranking.
+        """The k best items for query vectors [1, dim] by modality, each with the weight of its ranking, and for words.
 
         With `learned` only those of the training split, where the bundle says which these are.
         """
         if k < 1:
             raise RequestError(f"k is {k}; ask for at least 1 hit.")
         usable = {name: query for name, query in queries.items() if np.any(query[0]) and query[1] > 0}
-        if not usable:
-            raise RequestError(
-                f"Nothing in the question can be searched; this index finds by {', '.join(self.modalities)}."
-            )
+        words = words if self.keywords is not None and words is not None and terms(words) else None
+        if not usable and words is None:
+            known = [*self.modalities, *([KEYWORD] if self.keywords is not None else [])]
+            raise RequestError(f"Nothing in the question can be searched; this index finds by {', '.join(known)}.")
         mask = None if where is None else self._mask(where)
         if learned and SPLIT in self._items.column_names:
             training = np.asarray(pc.equal(self._items[SPLIT], "train"))
             mask = training if mask is None else mask & training
         found = {name: self._neighbours(name, vector, k, mask) for name, (vector, _) in usable.items()}
         weights = [self._weights.get(name, 1.0) * usable[name][1] for name in found]
-        ranking = reciprocal_rank_fusion([list(hits) for hits in found.values()], weights=weights)
-        return [self._hit(id_, score, found) for id_, score in self._grouped(ranking, k)]
+        rankings = {name: list(hits) for name, hits in found.items()}
+        if words is not None:
+            rankings[KEYWORD] = self._with_words(words, k, mask)
+            weights.append(self._weights.get(KEYWORD, 1.0))
+        ranking = reciprocal_rank_fusion(list(rankings.values()), weights=weights)
+        return [self._hit(id_, score, rankings, found, words) for id_, score in self._grouped(ranking, k)]
 
     def like(self, item: str, *, k: int, where: str | None = None) -> list[Hit]:
         """The k items nearest to an item, itself (and its group) left out."""
@@ -115,9 +138,19 @@ class Searcher:
     def _neighbours(self, name: str, vector: np.ndarray, k: int, mask: np.ndarray | None) -> dict[str, float]:
         """Item -> cosine, best first."""
         allowed = None if mask is None else mask[self._rows_of[name]]
-        depth = max(CANDIDATES, 10 * k) if self._group else max(CANDIDATES, 3 * k)
-        found = self._generations[name].search(vector, depth, allowed=allowed)
+        found = self._generations[name].search(vector, self._depth(k), allowed=allowed)
         return dict(zip(found.ids[0], found.scores[0], strict=True))
+
+    def _with_words(self, words: str, k: int, mask: np.ndarray | None) -> list[str]:
+        """The items that hold some of these words, best first."""
+        assert self.keywords is not None
+        found = self.keywords.search(words, self._depth(k), allowed=mask)
+        keys = self._items["_key"]
+        return [keys[place].as_py() for place in found.places.tolist()]
+
+    def _depth(self, k: int) -> int:
+        """How many of each ranking are joined."""
+        return max(CANDIDATES, 10 * k) if self._group else max(CANDIDATES, 3 * k)
 
     def _grouped(self, ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
         return best_per_group(ranking, group_of=self._group_of, k=k) if self._group else ranking[:k]
@@ -128,13 +161,22 @@ class Searcher:
         value = self._items[self._group][self._places[item]].as_py()
         return None if value is None else str(value)
 
-    def _hit(self, item: str, score: float, found: Mapping[str, Mapping[str, float]]) -> Hit:
+    def _hit(
+        self,
+        item: str,
+        score: float,
+        rankings: Mapping[str, Sequence[str]],
+        found: Mapping[str, Mapping[str, float]],
+        words: str | None,
+    ) -> Hit:
         row = self.item(item)
+        held = words is not None and item in rankings[KEYWORD]
         return Hit(
             id=item,
             score=score,
             row={name: row[name] for name in self._show},
-            ranks={name: list(hits).index(item) + 1 for name, hits in found.items() if item in hits},
+            ranks={name: list(hits).index(item) + 1 for name, hits in rankings.items() if item in hits},
             cosines={name: hits[item] for name, hits in found.items() if item in hits},
             image=row.get(self._image) if self._image else None,
+            terms=self.keywords.explain(words, self._places[item]) if self.keywords and words and held else {},
         )

@@ -17,7 +17,8 @@ from polyloom.durable import file_digest, json_digest, locked, replace_file, wri
 from polyloom.errors import DataError, IntegrityError, RequestError
 from retrieval.kinds import KINDS, Kind, choose_kind
 from retrieval.metrics import METRICS, Metric, stored
-from retrieval.segment import AGAIN, Segment, open_segment, read_record, write_segment
+from retrieval.records import AGAIN, read_record
+from retrieval.segment import Segment, open_segment, write_segment
 from retrieval.snapshot import Part, Snapshot
 from retrieval.vectors import unique_ids
 

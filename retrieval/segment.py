@@ -12,18 +12,18 @@ from typing import Any
 import faiss
 import numpy as np
 
-from polyloom.durable import file_digest, json_digest, publish_folder, read_json, write_json
+from polyloom.durable import file_digest, json_digest, publish_folder, write_json
 from polyloom.errors import IntegrityError
 from retrieval.id_table import IdTable, write_ids
 from retrieval.kinds import Kind, Reach, build_near, parameters
 from retrieval.metrics import Metric, faiss_metric, scores
+from retrieval.records import AGAIN, read_record
 
 RECORD, EXACT, NEAR = "segment.json", "exact.faiss", "near.faiss"
 # Above what float32 sums may be wrong by, relative to the score, and what rounding may move.
 TOLERANCE = 2e-5
 # So many allowed items are compared one by one, whatever the kind.
 FEW = 20_000
-AGAIN = "Rebuild the index."
 
 
 class Segment:
@@ -142,21 +142,6 @@ def open_segment(folder: Path, *, digest: str, verify: bool = False) -> Segment:
         near = faiss.read_index(str(folder / NEAR), faiss.IO_FLAG_MMAP_IFC)
     exact = faiss.read_index(str(folder / EXACT), faiss.IO_FLAG_MMAP_IFC)
     return Segment(exact=exact, near=near, ids=IdTable.open(folder), record=record)
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """A record, checked against its own digest."""
-    try:
-        record: dict[str, Any] = read_json(path)
-        facts = {name: value for name, value in record.items() if name != "digest"}
-        intact = record["digest"] == json_digest(facts)
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{path} is missing. {AGAIN}") from error
-    except (ValueError, KeyError, AttributeError, TypeError):
-        intact = False
-    if not intact:
-        raise IntegrityError(f"{path} is not what was recorded. {AGAIN}")
-    return record
 
 
 def check_files(folder: Path, record: dict[str, Any], *, verify: bool) -> None:

@@ -197,7 +197,7 @@ def _found(runtime: Runtime, hit: Hit) -> Found:
         title=str(known[0][1]) if known else hit.id,
         body=tuple(value for _, value in texts),
         facts=tuple(facts),
-        why=tuple(f"{name}: rank {rank}, cosine {hit.cosines[name]:.2f}" for name, rank in hit.ranks.items()),
+        why=tuple(_why(hit, name, rank) for name, rank in hit.ranks.items()),
         picture=runtime.picture(hit.image) if hit.image else None,
     )
 
@@ -211,3 +211,9 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}".removesuffix(".00")
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _why(hit: Hit, name: str, rank: int) -> str:
+    """What one ranking says of a hit."""
+    said = f"cosine {hit.cosines[name]:.2f}" if name in hit.cosines else ", ".join(hit.terms)
+    return f"{name}: rank {rank}, {said}"

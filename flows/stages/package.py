@@ -19,6 +19,7 @@ from flows.stages.encoders import AnyEncoder, embed_values, graph_folder, open_e
 from flows.stages.fitted import encoder_strategy
 from flows.stages.job import Job
 from flows.stages.variant import STAGE
+from modalities.preparation.protocol import text_value
 from modalities.weights import PACKAGED
 from polyloom.durable import publish_folder, read_json, write_json
 from polyloom.home import home
@@ -26,7 +27,9 @@ from polyloom.progress import Progress
 from polyloom.version import code_version
 from releases.bundle import seal
 from releases.card import model_card
+from releases.search import KEYWORDS
 from retrieval.generation import build_generation
+from retrieval.keywords import build_keywords
 
 
 def package(job: Job, *, progress: Progress) -> dict[str, Any]:
@@ -51,12 +54,13 @@ def package(job: Job, *, progress: Progress) -> dict[str, Any]:
 
 
 def build_index(job: Job, folder: Path, encoders: dict[str, AnyEncoder], *, progress: Progress) -> dict[str, Any]:
-    """One exact generation a modality over the index's rows, and the items beside them."""
+    """One exact generation a modality over the index's rows, one of their words if asked for, and the items beside."""
     settings = job.scenario.index
     if settings is None:
         return {}
     items = job.snapshot.table(settings.rows)
     keys = items["_key"].to_pylist()
+    texts = list(job.scenario.data[settings.rows].text)
     report: dict[str, Any] = {"rows": len(keys), "modalities": {}}
     for name in settings.embed:
         given = job.values(name, settings.rows)
@@ -75,6 +79,10 @@ def build_index(job: Job, folder: Path, encoders: dict[str, AnyEncoder], *, prog
             bar.advance(len(rows))
         counts = {"vectors": len(rows), "embedded": embedded.embedded, "reused": embedded.reused}
         report["modalities"][name] = counts
+    if settings.keyword:
+        with progress.stage("index words", total=len(keys), unit="texts") as bar:
+            build_keywords(folder / KEYWORDS, [text_value(row, texts) or "" for row in items.select(texts).to_pylist()])
+            bar.advance(len(keys))
     write_items(items, folder / "items.parquet")
     return report
 
@@ -143,6 +151,7 @@ def index_facts(scenario: Scenario) -> dict[str, Any] | None:
     single = {name: "text" for name in (*rows.text, getattr(rows, "key", None)) if name}
     return {
         "embed": list(scenario.index.embed),
+        "keyword": scenario.index.keyword,
         "weights": dict(scenario.index.weights),
         "show": list(scenario.index.show or [*rows.text, *rows.columns]),
         "group": scenario.index.group,
