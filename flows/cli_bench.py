@@ -21,7 +21,6 @@ BENCHES = {
     "confidence": "calibration error, coverage of sets, and strangers among intents left out of training",
     "adversarial": "plain against adversarial training: accuracy on rows as they are and under the same attack",
     "pretraining": "what rows without labels are worth before 1,000 labelled ones: Chinese titles, clothes",
-    "regularisation": "averages, augmentation and regularisation, each against the plain fit, on texts and pictures",
     "few_shot": "Banking77 with ten rows an intent: contrastive pairs, prototypes, a frozen head; and with none",
     "explanation": "whether what explanations name most important changes the answer more than anything else",
     "continual": "Banking77 in 7 steps of 11 intents: replay and others against one fit over all rows",

@@ -8,16 +8,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from flows.assembly import has_encoder
 from flows.stages.attempt import answers, fitted
-from flows.stages.encoders import made_graph
 from flows.stages.fitted import FITTED
 from flows.stages.job import Job
-from flows.stages.variant import variant_of
+from flows.techniques.side_by_side import graph_folders, keep_reference, pace
 from heads.decoder import Scorer
 from heads.decoders import load_decoder
 from polyloom.durable import publish_folder, read_json, write_json
-from polyloom.progress import SILENT, Progress
+from polyloom.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,8 @@ class Cost:
     """What a fit took and what it left.
 
     `seconds` are wall seconds up to the last epoch, `all_seconds` with export and answers too; `bytes` is the size of
-    the graphs, `milliseconds` the median for one row.
+    the graphs, `milliseconds` the median for one row; `pace` that of its encoders as a share of the baseline's, timed
+    in turns.
     """
 
     seconds: float
@@ -33,6 +32,7 @@ class Cost:
     trained_parameters: int
     bytes: int
     milliseconds: float
+    pace: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,21 @@ class Trial:
         return load_decoder(self.decoder).scorers[metric]
 
 
-def made_trial(job: Job, *, split: str, progress: Progress) -> Trial:
-    """Fit, export, answer; of the fit itself nothing else is kept."""
+def made_trial(job: Job, *, split: str, reference: Path, progress: Progress) -> Trial:
+    """Fit, export, answer; of the fit nothing else is kept. `reference` is what the baseline's first fit leaves."""
     started = time.monotonic()
     report = fitted(job, progress=progress, on_epoch=lambda _: None)
     seconds = time.monotonic() - started
     given = answers(job, split=split)
+    if not reference.is_dir():
+        keep_reference(job, reference)
     cost = Cost(
         seconds=round(seconds, 1),
         all_seconds=round(time.monotonic() - started, 1),
         trained_parameters=int(report["trained_parameters"]),
         bytes=sum(path.stat().st_size for path in graphs(job)),
         milliseconds=round(given.milliseconds, 2),
+        pace=pace(job, reference),
     )
     task = job.scenario.gate.metric.partition(".")[0]
     decoder = read_json(job.folder / FITTED / "tasks" / f"{task}.json")
@@ -85,9 +88,8 @@ def made_trial(job: Job, *, split: str, progress: Progress) -> Trial:
 
 def graphs(job: Job) -> list[Path]:
     """The graphs that a release of this fit would hold."""
-    encoders = [
-        made_graph(job, name, variant_of(job, name), progress=SILENT)
-        for name, given in job.scenario.modalities.items()
-        if has_encoder(given)
+    return [
+        path
+        for folder in (*graph_folders(job).values(), job.folder / "heads")
+        for path in sorted(folder.rglob("*.onnx"))
     ]
-    return [path for folder in (*encoders, job.folder / "heads") for path in sorted(folder.rglob("*.onnx"))]

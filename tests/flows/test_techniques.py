@@ -8,15 +8,20 @@ import pytest
 
 from flows import server
 from flows.scenario_file import load_scenario
+from flows.stages.export import export_graphs
 from flows.techniques.choice import baseline_overrides, chosen_techniques, overrides_of
-from flows.techniques.ledger import GAIN, LOSS, LUCK, NONE, ledger_of
+from flows.techniques.ledger import GAIN, LOSS, LUCK, NONE, ledger_of, milliseconds
+from flows.techniques.side_by_side import ROWS, graph_folders, keep_reference, pace
 from flows.techniques.trial import Cost, Trial
 from flows.techniques.usual import Technique, usual_techniques
 from flows.templates import write_scenario
 from heads.decoding import ClassificationDecoder
 from polyloom.errors import RequestError, ScenarioError
+from polyloom.progress import SILENT
+from tests.flows.test_zero_shot import write_wishes
 from tests.support.command_line import QUIET, inside, state
 from tests.support.mlflow_store import copy_store, template
+from tests.support.stage_runs import fitted, job_for
 
 slow = pytest.mark.slow
 comparison = pytest.mark.filterwarnings("default")
@@ -154,14 +159,35 @@ def test_shipped_scenarios_have_many_techniques_and_all_are_valid(shipped):
     assert len(techniques) >= {"banking77": 20, "fashion_mnist": 16}[shipped]
 
 
-def trial(right, *, seed=0, seconds=1.0):
+def trial(right, *, seed=0, seconds=1.0, milliseconds=1.0, pace=None):
     """A trial of two classes that answers this many of 400 rows rightly; which ones, the seed says."""
     decoder = ClassificationDecoder(problem="multiclass", labels=("a", "b"))
     truth = np.zeros(400, dtype=np.int64)
     predicted = np.ones(400, dtype=np.int64)
     predicted[np.random.default_rng(seed).permutation(400)[:right]] = 0
-    cost = Cost(seconds=seconds, all_seconds=seconds, trained_parameters=5, bytes=100, milliseconds=1.0)
+    cost = Cost(
+        seconds=seconds, all_seconds=seconds, trained_parameters=5, bytes=100, milliseconds=milliseconds, pace=pace
+    )
     return Trial(truth=truth, predicted=predicted, cost=cost, decoder=decoder.to_json())
+
+
+def test_milliseconds_are_the_baselines_times_the_pace_beside_it():
+    plain = {1: trial(200, milliseconds=4.0), 2: trial(200, milliseconds=9.0, pace=1.25)}
+    assert milliseconds(plain, plain) == 4.5
+    assert milliseconds({1: trial(200, milliseconds=50.0, pace=0.5)}, plain) == 2.0
+    assert milliseconds({1: trial(200, milliseconds=50.0)}, plain) == 50.0
+
+
+def test_graphs_are_timed_in_turns_with_those_of_the_first_fit(tmp_path):
+    job = job_for(write_wishes(tmp_path))
+    fitted(job)
+    export_graphs(job, progress=SILENT)
+    keep_reference(job, tmp_path / "reference")
+    assert len(list((tmp_path / "reference").glob("text.*.npz"))) == ROWS
+    assert 0 < pace(job, tmp_path / "reference") < 1000
+    (graph,) = graph_folders(job).values()
+    (graph / "encoder.json").rename(tmp_path / "gone.json")
+    assert pace(job, tmp_path / "reference") is None
 
 
 def ledger(others, plain=200):
