@@ -193,7 +193,8 @@ class Runtime:
             value = self.preparations[name].value(row)
             if value is not None:
                 queries[name] = (self.embed(name, [value]), self._readable(name, value))
-        return self.searcher.search(queries, k=k, where=where, words=text)
+        worded = next((name for name in queries if self.preparations[name].kind == "text"), None)
+        return self.searcher.search(queries, k=k, where=where, words=text, worded=worded)
 
     @property
     def searcher(self) -> Searcher:

@@ -16,11 +16,14 @@ from retrieval.keywords import KeywordIndex, open_keywords
 from retrieval.names import KEYWORD
 from retrieval.protocol import Generation
 from retrieval.rank_fusion import reciprocal_rank_fusion
+from retrieval.vectors import DECIMALS
 from retrieval.where import parse_filter
 from retrieval.words import terms
 
 KEYWORDS = "keywords"
 CANDIDATES = 100
+# What the best keyword score counts beside a cosine of 1; scores joined so find more than ranks that are merged.
+KEYWORD_SHARE = 1 / 3
 SPLIT = "_split"
 
 
@@ -86,11 +89,13 @@ class Searcher:
         *,
         k: int,
         words: str | None = None,
+        worded: str | None = None,
         where: str | None = None,
         learned: bool = False,
     ) -> list[Hit]:
         """The k best items for query vectors [1, dim] by modality, each with the weight of its ranking, and for words.
 
+        `worded` is the modality whose vectors are of texts too: its cosines and the keyword scores make one ranking.
         With `learned` only those of the training split, where the bundle says which these are.
         """
         if k < 1:
@@ -106,12 +111,18 @@ class Searcher:
             mask = training if mask is None else mask & training
         found = {name: self._neighbours(name, vector, k, mask) for name, (vector, _) in usable.items()}
         weights = [self._weights.get(name, 1.0) * usable[name][1] for name in found]
+        held = {} if words is None else self._holding(words, k, mask)
         rankings = {name: list(hits) for name, hits in found.items()}
-        if words is not None:
-            rankings[KEYWORD] = self._with_words(words, k, mask)
+        lists = {**found, **({KEYWORD: held} if held else {})}
+        ranks = {name: {item: rank for rank, item in enumerate(hits, start=1)} for name, hits in lists.items()}
+        if held and worded in found:
+            found[worded] = self._with_cosines(worded, usable[worded][0], found[worded], held)
+            rankings[worded] = self._joined(worded, usable[worded][1], found[worded], held)
+        elif held:
+            rankings[KEYWORD] = list(held)
             weights.append(self._weights.get(KEYWORD, 1.0))
         ranking = reciprocal_rank_fusion(list(rankings.values()), weights=weights)
-        return [self._hit(id_, score, rankings, found, words) for id_, score in self._grouped(ranking, k)]
+        return [self._hit(id_, score, ranks, found, words) for id_, score in self._grouped(ranking, k)]
 
     def like(self, item: str, *, k: int, where: str | None = None) -> list[Hit]:
         """The k items nearest to an item, itself (and its group) left out."""
@@ -141,12 +152,34 @@ class Searcher:
         found = self._generations[name].search(vector, self._depth(k), allowed=allowed)
         return dict(zip(found.ids[0], found.scores[0], strict=True))
 
-    def _with_words(self, words: str, k: int, mask: np.ndarray | None) -> list[str]:
-        """The items that hold some of these words, best first."""
+    def _holding(self, words: str, k: int, mask: np.ndarray | None) -> dict[str, float]:
+        """The items that hold some of these words with their keyword scores, best first."""
         assert self.keywords is not None
         found = self.keywords.search(words, self._depth(k), allowed=mask)
         keys = self._items["_key"]
-        return [keys[place].as_py() for place in found.places.tolist()]
+        return {
+            keys[place].as_py(): score
+            for place, score in zip(found.places.tolist(), found.scores.tolist(), strict=True)
+        }
+
+    def _with_cosines(
+        self, name: str, query: np.ndarray, cosines: Mapping[str, float], held: Mapping[str, float]
+    ) -> dict[str, float]:
+        """The cosines of a modality's hits, and of those items that only words found."""
+        unit = query[0] / np.linalg.norm(query[0])
+        others = [item for item in held if item not in cosines and item in self._held[name]]
+        found = {item: round(float(self._generations[name].vector(item) @ unit), DECIMALS) for item in others}
+        return {**cosines, **found}
+
+    def _joined(self, name: str, readable: float, cosines: Mapping[str, float], held: Mapping[str, float]) -> list[str]:
+        """The items of a modality and those that hold words, by cosine and keyword score together, best first."""
+        share = KEYWORD_SHARE * self._weights.get(KEYWORD, 1.0) / self._weights.get(name, 1.0)
+        most = max(held.values())
+        scores = {
+            item: readable * cosines.get(item, 0.0) + share * held.get(item, 0.0) / most
+            for item in dict.fromkeys([*cosines, *held])
+        }
+        return sorted(scores, key=lambda item: (-scores[item], item))
 
     def _depth(self, k: int) -> int:
         """How many of each ranking are joined."""
@@ -165,17 +198,17 @@ class Searcher:
         self,
         item: str,
         score: float,
-        rankings: Mapping[str, Sequence[str]],
+        ranks: Mapping[str, Mapping[str, int]],
         found: Mapping[str, Mapping[str, float]],
         words: str | None,
     ) -> Hit:
         row = self.item(item)
-        held = words is not None and item in rankings[KEYWORD]
+        held = item in ranks.get(KEYWORD, {})
         return Hit(
             id=item,
             score=score,
             row={name: row[name] for name in self._show},
-            ranks={name: list(hits).index(item) + 1 for name, hits in rankings.items() if item in hits},
+            ranks={name: own[item] for name, own in ranks.items() if item in own},
             cosines={name: hits[item] for name, hits in found.items() if item in hits},
             image=row.get(self._image) if self._image else None,
             terms=self.keywords.explain(words, self._places[item]) if self.keywords and words and held else {},
