@@ -36,7 +36,7 @@ def test_the_goals_are_the_distilled_int8_students(tmp_path):
 
 def test_a_student_is_the_whole_recipe_with_fewer_layers():
     own = scenario(merged(STUDENT, {"recipe": {"distill": {"teacher": "there"}}}), seed=5, share=0.1)
-    assert own["modalities"]["text"]["layers"] == 2
+    assert own["modalities"]["text"]["layers"] == 3
     assert own["modalities"]["text"]["model"].endswith("MiniLM-L6-v2")
     assert own["recipe"]["distill"] == {"teacher": "there"}
     assert own["recipe"]["strategy"] == "full"
