@@ -179,7 +179,7 @@ def test_labels_of_one_row_each_have_no_pairs(tmp_path, monkeypatch):
         ("tasks.label.zero_shot={template: about}", "'about' has no place for the label. Write {label} where"),
         ("tasks.label.zero_shot={descriptions: {a: []}}", "tasks.label.zero_shot.descriptions.a: "),
         ("tasks.label.zero_shot={words: 1}", "tasks.label.zero_shot.words: unknown key"),
-        ("tasks.label.inputs=[chars]", "exactly one text of form text is read, here are ['chars']"),
+        ("tasks.label.inputs=[chars]", "exactly one text of form text or entailment is read, here are ['chars']"),
         ("recipe.strategy=full", "but the fit trains modalities.text"),
         ("data.wishes.columns.label=labels", "the nearest label is one label, but 'label' holds lists"),
     ],
