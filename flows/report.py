@@ -61,7 +61,8 @@ def show_run(result: dict[str, Any]) -> None:
         for reason, count in report["reasons"].items():
             click.echo(f"          {table}: {count:,} x {reason}")
     if result["index"]:
-        searchable = ", ".join(result["index"]["modalities"])
+        words = ["words"] if result["index"].get("keyword") else []
+        searchable = ", ".join([*result["index"]["modalities"], *words])
         click.echo(f"index     {result['index']['rows']:,} items, found by {searchable}")
     click.echo(f"mlflow    run {result['mlflow_run_id']}")
     click.echo(f"next      {next_step(result)}")

@@ -80,6 +80,7 @@ def build_index(job: Job, folder: Path, encoders: dict[str, AnyEncoder], *, prog
         counts = {"vectors": len(rows), "embedded": embedded.embedded, "reused": embedded.reused}
         report["modalities"][name] = counts
     if settings.keyword:
+        report["keyword"] = True
         with progress.stage("index words", total=len(keys), unit="texts") as bar:
             build_keywords(folder / KEYWORDS, [text_value(row, texts) or "" for row in items.select(texts).to_pylist()])
             bar.advance(len(keys))

@@ -1,5 +1,7 @@
 """An index that finds by words too: from the scenario's line to the hits of a release."""
 
+from pathlib import Path
+
 import pytest
 
 from flows.scenario_file import load_scenario
@@ -13,10 +15,22 @@ INDEX = {"rows": "wishes", "embed": ["text"], "keyword": True, "show": ["text", 
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
-    """A release over the wishes of three kinds, found by embeddings and by words."""
-    path = write_wishes(tmp_path_factory.mktemp("wishes"), task={"head": "prototypes"}, index=INDEX)
-    return Runtime.open(packaged(job_for(path)))
+def job(tmp_path_factory):
+    """A run over the wishes of three kinds, found by embeddings and by words, up to its bundle."""
+    job = job_for(write_wishes(tmp_path_factory.mktemp("wishes"), task={"head": "prototypes"}, index=INDEX))
+    packaged(job)
+    return job
+
+
+@pytest.fixture(scope="module")
+def release(job):
+    return Runtime.open(Path(job.finished("package")["folder"]))
+
+
+def test_the_run_says_by_what_items_are_found(job):
+    report = job.finished("package")["index"]
+    assert report["keyword"] is True
+    assert list(report["modalities"]) == ["text"]
 
 
 def test_hits_are_found_by_both_and_say_by_which_words(release):
