@@ -1,10 +1,9 @@
 """An index that finds by words too: from the scenario's line to the hits of a release."""
 
-from pathlib import Path
-
 import pytest
 
 from flows.scenario_file import load_scenario
+from polyloom.durable import read_json
 from polyloom.errors import RequestError, ScenarioError
 from releases.runtime import Runtime
 from tests.flows.test_zero_shot import write_wishes
@@ -15,22 +14,24 @@ INDEX = {"rows": "wishes", "embed": ["text"], "keyword": True, "show": ["text", 
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory):
-    """A run over the wishes of three kinds, found by embeddings and by words, up to its bundle."""
-    job = job_for(write_wishes(tmp_path_factory.mktemp("wishes"), task={"head": "prototypes"}, index=INDEX))
-    packaged(job)
-    return job
+def made(tmp_path_factory):
+    """A release over the wishes of three kinds, found by embeddings and by words, and what the run says of its index."""
+    folder = tmp_path_factory.mktemp("wishes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POLYLOOM_HOME", str(folder / "home"))
+        job = job_for(write_wishes(folder, task={"head": "prototypes"}, index=INDEX))
+        release = Runtime.open(packaged(job))
+        return release, read_json(job.folder / "package.json")["index"]
 
 
-@pytest.fixture(scope="module")
-def release(job):
-    return Runtime.open(Path(job.finished("package")["folder"]))
+@pytest.fixture
+def release(made):
+    return made[0]
 
 
-def test_the_run_says_by_what_items_are_found(job):
-    report = job.finished("package")["index"]
-    assert report["keyword"] is True
-    assert list(report["modalities"]) == ["text"]
+def test_the_run_says_by_what_items_are_found(made):
+    assert made[1]["keyword"] is True
+    assert list(made[1]["modalities"]) == ["text"]
 
 
 def test_hits_are_found_by_both_and_say_by_which_words(release):
