@@ -15,7 +15,7 @@ INDEX = {"rows": "wishes", "embed": ["text"], "keyword": True, "show": ["text", 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A release over the wishes of three kinds, found by embeddings and by words, and what the run says of its index."""
+    """A release over the wishes of three kinds, found by embeddings and by words, and what is said of its index."""
     folder = tmp_path_factory.mktemp("wishes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYLOOM_HOME", str(folder / "home"))
