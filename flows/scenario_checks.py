@@ -23,7 +23,7 @@ from flows.task_checks import task_problems
 from flows.task_spec import FusedTask
 from heads.decoders import metrics_of
 from polyloom.errors import suggestion
-from retrieval.names import KEYWORD
+from retrieval.words import KEYWORD
 
 
 def problems(scenario: Scenario) -> list[str]:

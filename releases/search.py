@@ -13,12 +13,11 @@ import pyarrow.parquet as pq
 from polyloom.errors import RequestError, suggestion
 from retrieval.grouping import best_per_group
 from retrieval.keywords import KeywordIndex, open_keywords
-from retrieval.names import KEYWORD
 from retrieval.protocol import Generation
 from retrieval.rank_fusion import reciprocal_rank_fusion
 from retrieval.vectors import DECIMALS
 from retrieval.where import parse_filter
-from retrieval.words import terms
+from retrieval.words import KEYWORD, terms
 
 KEYWORDS = "keywords"
 CANDIDATES = 100

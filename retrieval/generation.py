@@ -13,6 +13,8 @@ import numpy as np
 from polyloom.durable import file_digest, json_digest, publish_folder, read_json, write_json
 from polyloom.errors import DataError, IntegrityError
 from retrieval.protocol import Generation, Neighbours
+from retrieval.records import read_record
+from retrieval.selection import bitmap
 from retrieval.vectors import best, check_request, position_of, unique_ids, unit_queries, unit_vectors
 
 RECORD, INDEX, IDS = "generation.json", "index.faiss", "ids.json"
@@ -120,21 +122,11 @@ def _only(allowed: np.ndarray | None) -> Any:
     if allowed is None:
         return None
     # The stubs of faiss describe the C++ calls, not the Python ones.
-    selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))  # type: ignore[call-arg,arg-type]
-    return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+    return faiss.SearchParameters(sel=bitmap(allowed))  # type: ignore[call-arg]
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
     """`generation.json`, checked against its own digest."""
-    path = folder / RECORD
-    try:
-        record = read_json(path)
-        facts = {name: value for name, value in record.items() if name != "digest"}
-        intact = record["digest"] == json_digest(facts)
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{path} is missing: there is no generation here. Build it first.") from error
-    except (ValueError, KeyError, AttributeError, TypeError):
-        intact = False
-    if not intact:
-        raise IntegrityError(f"{path} is not what was recorded. Build the generation again.")
-    return facts
+    if not (folder / RECORD).is_file():
+        raise IntegrityError(f"{folder / RECORD} is missing: there is no generation here. Build it first.")
+    return read_record(folder / RECORD)

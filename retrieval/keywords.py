@@ -4,7 +4,7 @@ A folder with bm25s' arrays, the terms, and `keywords.json` with the digests of 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from retrieval.records import AGAIN, read_record
 from retrieval.words import Term, terms
 
 RECORD = "keywords.json"
-# The library's own; on the benchmarks' data within 0.006 of the best that were tried.
+# The library's own; on the English data that was tried within 0.006 of the best.
 STEEPNESS, LENGTHS = 1.5, 0.75
 
 
@@ -30,8 +30,9 @@ class Found(NamedTuple):
 class KeywordIndex:
     """An open index over texts at the places 0, 1, ..."""
 
-    def __init__(self, index: Any, *, count: int) -> None:
+    def __init__(self, index: Any, *, vocabulary: Mapping[str, int], count: int) -> None:
         self._index = index
+        self._vocabulary = vocabulary
         self._count = count
 
     def __len__(self) -> int:
@@ -62,15 +63,19 @@ class KeywordIndex:
         """What each term of the query adds to an item's score, the largest first; terms that it lacks are left out."""
         found = {}
         for text, times in Counter(term.text for term in query_terms(query)).items():
-            known = self._known([Term(text, 0, 0)])
-            if known and (score := float(self._index.get_scores_from_ids(known)[place])) > 0:
+            if text in self._vocabulary and (score := self._score(self._vocabulary[text], place)) > 0:
                 found[text] = times * score
         return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 
+    def _score(self, term: int, place: int) -> float:
+        """What one term adds to an item, read among those that hold the term alone."""
+        kept = self._index.scores
+        begin, end = kept["indptr"][term : term + 2]
+        return float(kept["data"][begin:end][kept["indices"][begin:end] == place].sum())
+
     def _known(self, asked: Sequence[Term]) -> list[int]:
         """The numbers of the terms that some item holds."""
-        vocabulary = self._index.vocab_dict
-        return [vocabulary[term.text] for term in asked if term.text in vocabulary]
+        return [self._vocabulary[term.text] for term in asked if term.text in self._vocabulary]
 
 
 def query_terms(query: str) -> list[Term]:
@@ -112,14 +117,9 @@ def open_keywords(folder: Path) -> KeywordIndex:
         if file_digest(folder / name) != digest:
             raise IntegrityError(f"{folder / name} is not what was recorded. {AGAIN}")
     if not record["terms"]:
-        return KeywordIndex(Wordless(), count=record["count"])
+        # Of texts without a single term bm25s makes no index.
+        return KeywordIndex(None, vocabulary={}, count=record["count"])
     from bm25s import BM25
 
     index = BM25.load(folder, mmap=True, show_progress=False)
-    return KeywordIndex(index, count=record["count"])
-
-
-class Wordless:
-    """What stands for an index over texts without a single term, which bm25s does not make."""
-
-    vocab_dict: dict[str, int] = {}  # noqa: RUF012
+    return KeywordIndex(index, vocabulary=index.vocab_dict, count=record["count"])

@@ -16,8 +16,6 @@ EXACT_VECTORS = 50_000
 LINKS, BUILD_BREADTH, BREADTH = 32, 80, 96
 TRAINED_PER_LIST = 40
 BITS = 8
-# Of this many nearest by approximate scores, the exact scores decide.
-REFINED = 4
 
 
 @dataclass(frozen=True)

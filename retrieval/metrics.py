@@ -7,7 +7,7 @@ import faiss
 import numpy as np
 
 from polyloom.errors import DataError, PolyloomError, RequestError
-from retrieval.vectors import DECIMALS, real_vectors, unit_vectors
+from retrieval.vectors import DECIMALS, check_dim, query_name, real_vectors, unit_vectors
 
 Metric = Literal["cosine", "inner_product", "l2"]
 METRICS: tuple[Metric, ...] = ("cosine", "inner_product", "l2")
@@ -23,11 +23,8 @@ def stored(vectors: np.ndarray, *, metric: Metric, name: Callable[[int], str]) -
 
 def asked(vectors: np.ndarray, *, metric: Metric, dim: int) -> np.ndarray:
     """Queries as `stored` keeps vectors. Raises: RequestError as it does, and for another dim."""
-    queries = prepared(vectors, metric=metric, name=lambda row: f"query {row}", error=RequestError)
-    if queries.shape[1] != dim:
-        raise RequestError(
-            f"The query has {queries.shape[1]} dimensions, the index {dim}. Encode it with the index's own encoder."
-        )
+    queries = prepared(vectors, metric=metric, name=query_name, error=RequestError)
+    check_dim(queries, dim=dim)
     return queries
 
 

@@ -18,6 +18,7 @@ from retrieval.id_table import IdTable, write_ids
 from retrieval.kinds import Kind, Reach, build_near, parameters
 from retrieval.metrics import Metric, faiss_metric, scores
 from retrieval.records import AGAIN, read_record
+from retrieval.selection import bitmap
 
 RECORD, EXACT, NEAR = "segment.json", "exact.faiss", "near.faiss"
 # Above what float32 sums may be wrong by, relative to the score, and what rounding may move.
@@ -99,12 +100,6 @@ class Segment:
         radius = float(last[k - 1]) + (slack if self.metric == "l2" else -slack)
         _, _, places = self._exact.range_search(query[None], radius, params=only)
         return np.asarray(places)
-
-
-def bitmap(allowed: np.ndarray) -> Any:
-    """A mask over places as faiss takes it."""
-    # The stubs of faiss describe the C++ calls, not the Python ones.
-    return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))  # type: ignore[call-arg,arg-type]
 
 
 def write_segment(folder: Path, *, ids: Sequence[str], vectors: np.ndarray, metric: Metric, kind: Kind) -> str:

@@ -49,12 +49,22 @@ def refuse(bad: np.ndarray, problem: str, *, name: Callable[[int], str], error: 
 
 def unit_queries(vectors: np.ndarray, *, dim: int) -> np.ndarray:
     """Queries at length one. Raises: RequestError for what `unit_vectors` refuses, and for another dim."""
-    queries = unit_vectors(vectors, name=lambda row: f"query {row}", error=RequestError)
+    queries = unit_vectors(vectors, name=query_name, error=RequestError)
+    check_dim(queries, dim=dim)
+    return queries
+
+
+def query_name(row: int) -> str:
+    """How a message calls a query."""
+    return f"query {row}"
+
+
+def check_dim(queries: np.ndarray, *, dim: int) -> None:
+    """Raises: RequestError for queries of another dim."""
     if queries.shape[1] != dim:
         raise RequestError(
             f"The query has {queries.shape[1]} dimensions, the index {dim}. Encode it with the index's own encoder."
         )
-    return queries
 
 
 def unique_ids(ids: Sequence[str], *, count: int) -> list[str]:

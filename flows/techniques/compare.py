@@ -108,9 +108,9 @@ class Comparison:
             bar.say(f"{technique.name}, seed {seed}")
             try:
                 job = self._job(technique, seed, fingerprint=folder.name)
-                made_trial(
-                    job, split=self.asked.split, reference=self.asked.folder / "reference", progress=SILENT
-                ).save(folder)
+                reference = self.asked.folder / "reference"
+                keeps = technique is BASELINE
+                made_trial(job, split=self.asked.split, reference=reference, keeps=keeps, progress=SILENT).save(folder)
             except PolyloomError as error:
                 if technique is BASELINE:
                     raise

@@ -31,6 +31,8 @@ def keep_reference(job: Job, folder: Path) -> None:
 
 def pace(job: Job, reference: Path) -> float | None:
     """A fit's milliseconds for a row as a share of the baseline's; None without graphs, or if those are gone."""
+    if not reference.is_dir():
+        return None
     kept: dict[str, str] = read_json(reference / GRAPHS)
     if not kept or not all((Path(folder) / "encoder.json").is_file() for folder in kept.values()):
         return None

@@ -64,13 +64,13 @@ class Trial:
         return load_decoder(self.decoder).scorers[metric]
 
 
-def made_trial(job: Job, *, split: str, reference: Path, progress: Progress) -> Trial:
-    """Fit, export, answer; of the fit nothing else is kept. `reference` is what the baseline's first fit leaves."""
+def made_trial(job: Job, *, split: str, reference: Path, keeps: bool, progress: Progress) -> Trial:
+    """Fit, export, answer; of the fit nothing else is kept. With `keeps` it leaves the `reference` of all fits."""
     started = time.monotonic()
     report = fitted(job, progress=progress, on_epoch=lambda _: None)
     seconds = time.monotonic() - started
     given = answers(job, split=split)
-    if not reference.is_dir():
+    if keeps and not reference.is_dir():
         keep_reference(job, reference)
     cost = Cost(
         seconds=round(seconds, 1),

@@ -182,6 +182,7 @@ def test_graphs_are_timed_in_turns_with_those_of_the_first_fit(tmp_path):
     job = job_for(write_wishes(tmp_path))
     fitted(job)
     export_graphs(job, progress=SILENT)
+    assert pace(job, tmp_path / "reference") is None
     keep_reference(job, tmp_path / "reference")
     assert len(list((tmp_path / "reference").glob("text.*.npz"))) == ROWS
     assert 0 < pace(job, tmp_path / "reference") < 1000
