@@ -62,7 +62,7 @@ CASES = {
         scenario="fashion_mnist", task="kind", source="clothes",
         rows={"train": 4000, "validation": 800, "test": 1000},
         attack={"kind": "pgd", "epsilon": 0.0157, "steps": 10},
-        adversarial={"kind": "pgd", "epsilon": 0.004, "steps": 2, "weight": 0.3},
+        adversarial={"kind": "pgd", "epsilon": 0.004, "steps": 2, "weight": 0.15},
         changed={"recipe": {"epochs": 8}},
     ),
 }  # fmt: skip

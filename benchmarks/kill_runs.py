@@ -25,7 +25,7 @@ from ingestion.snapshots import open_snapshot
 from polyloom.durable import read_json
 from releases.bundle import verify
 from releases.mlflow_store import connect
-from retrieval.generation import open_generation
+from retrieval.live import open_index
 
 NAME = "killed"
 # Every step is a checkpoint, and there are enough of them that most kills fall into the fit.
@@ -139,7 +139,7 @@ def read_bundle(folder: Path) -> None:
     """Every file of a bundle by its digest, and its index."""
     verify(folder, expected=folder.name)
     digest = read_json(folder / "application.json")["modalities"]["words"]["digest"]
-    open_generation(folder / "index" / "words", encoder_digest=digest)
+    open_index(folder / "index", encoders={"words": digest}, trusted=True)
 
 
 def run_states(tracking_uri: str) -> list[str]:

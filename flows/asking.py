@@ -17,7 +17,9 @@ from releases.runtime import Runtime
 def open_release(given: str) -> Runtime:
     """The release behind `SCENARIO[@ALIAS]`, verified. Raises RequestError that says what there is."""
     found = resolve(given)
-    return Runtime.open(found.path, blobs=home() / "blobs", digest=found.digest)
+    return Runtime.open(
+        found.path, blobs=home() / "blobs", digest=found.digest, indexes=home() / "indexes" / found.scenario
+    )
 
 
 def resolve(given: str) -> Registered:

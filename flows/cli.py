@@ -9,14 +9,14 @@ import click
 
 from flows.cli_bench import bench
 from flows.cli_errors import Guarded
+from flows.cli_index import index
 from flows.cli_ingestion import COMMANDS
 from flows.cli_options import AS_JSON, SCENARIO
 from flows.cli_output import emit, table
+from flows.cli_search import search
 from flows.cli_techniques import techniques
 from flows.cli_tune import tune
 from polyloom.version import VERSION
-
-K = click.option("-k", "count", default=10, show_default=True, help="How many.")
 
 
 @click.group(cls=Guarded, context_settings={"help_option_names": ["-h", "--help"]})
@@ -153,37 +153,6 @@ def predict(
 
 @main.command()
 @SCENARIO
-@click.option("--text", help="Words to find by.")
-@click.option("--image", type=click.Path(path_type=Path), help="A picture to find by.")
-@click.option("--like", help="An item's id: what is like it?")
-@click.option("--where", help='A filter over the items\' columns, such as "price < 20".')
-@K
-@AS_JSON
-def search(
-    scenario: str,
-    text: str | None,
-    image: Path | None,
-    like: str | None,
-    where: str | None,
-    count: int,
-    *,
-    as_json: bool,
-) -> None:
-    """Find items of SCENARIO[@ALIAS] by words, a picture, both, or another item."""
-    from flows.asking import open_release, picture_bytes
-    from flows.report import hit_rows, shown_hit
-
-    runtime = open_release(scenario)
-    hits = runtime.search(text=text, image=picture_bytes(image), like=like, k=count, where=where)
-    if as_json:
-        emit({"release": runtime.digest, "hits": [shown_hit(hit) for hit in hits]})
-    else:
-        rows = hit_rows(hits)
-        table(rows, title=f"{len(hits)} hits", columns=list(rows[0]) if rows else ["id"])
-
-
-@main.command()
-@SCENARIO
 @AS_JSON
 def releases(scenario: str, *, as_json: bool) -> None:
     """List a scenario's releases, newest first."""
@@ -229,7 +198,9 @@ def history(scenario: str, at: Any, *, as_json: bool) -> None:
 
 @main.command()
 @SCENARIO
-@click.option("--flow", type=click.Choice(["train", "ingest"]), default="train", show_default=True, help="Which flow.")
+@click.option(
+    "--flow", type=click.Choice(["train", "ingest", "index"]), default="train", show_default=True, help="Which flow."
+)
 @click.option("--schedule", metavar="CRON", help="When it runs, such as '0 3 * * *', instead of monitor.schedule.")
 @AS_JSON
 def deploy(scenario: str, flow: str, schedule: str | None, *, as_json: bool) -> None:
@@ -306,7 +277,7 @@ def doctor(models: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-for command in (*COMMANDS, bench, techniques, tune):
+for command in (*COMMANDS, bench, index, search, techniques, tune):
     main.add_command(command)
 
 

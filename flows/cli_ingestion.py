@@ -78,7 +78,7 @@ def forget(scenario: str, ids: Sequence[str], *, as_json: bool) -> None:
         shown = [
             {**one, "aliases": ", ".join(one["aliases"]), "digest": one["digest"][:12]} for one in result["releases"]
         ]
-        table(shown, title="releases, which are left as they are", columns=columns)
+        table(shown, title="releases, which are left as they are; no search finds it in them", columns=columns)
         click.echo(
             f"next      polyloom run {scenario}    makes a release without it; MLflow keeps what older runs logged"
         )

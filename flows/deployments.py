@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from prefect.flows import Flow
     from prefect.schedules import Schedule
 
-ENTRYPOINTS = {"train": "flows.train.train", "ingest": "flows.ingestion_flow.ingest"}
+ENTRYPOINTS = {
+    "train": "flows.train.train",
+    "ingest": "flows.ingestion_flow.ingest",
+    "index": "flows.indexing.index_flow.index",
+}
 ENTRYPOINT = ENTRYPOINTS["train"]
 POOL = "polyloom"
 SOURCE_CHANGED = "polyloom.source.changed"
@@ -58,14 +62,15 @@ def deploy_scenario(
 ) -> dict[str, str | None]:
     """Register a flow of a scenario; returns what the command line shows.
 
-    The flow `ingest` also runs when `SOURCE_CHANGED` is emitted for the scenario's resource, by whoever fills a source.
+    The flows `ingest` and `index` also run when `SOURCE_CHANGED` is emitted for the scenario's resource, by whoever
+    fills a source.
     """
     from flows.scenario_file import load_data_scenario, load_scenario
 
-    loaded = load_scenario(given) if flow == "train" else load_data_scenario(given)
+    loaded = load_data_scenario(given) if flow == "ingest" else load_scenario(given)
     name, monitor = loaded.scenario.name, loaded.scenario.monitor
     schedule = schedule or monitor.schedule
-    resource = source_resource(name) if flow == "ingest" else None
+    resource = source_resource(name) if flow in {"ingest", "index"} else None
     reference = deploy(
         scenario_path=loaded.path,
         name=name,

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flows.assembly import table_sources
+from flows.indexing.place import forget_in_indexes
 from flows.ingested import scenario_folder
 from flows.modality_spec import Characters, Text
 from flows.released_rows import released_pictures, releases_with
@@ -101,6 +102,7 @@ def clean_caches(name: str, found: Found, keys: Sequence[str], loaded: LoadedDat
     hashes = {*found.pictures, *map(text_hash, item_texts(found.rows, loaded))}
     return {
         "embeddings": remove_embeddings(home() / "cache" / "embeddings", hashes),
+        "indexed": forget_in_indexes(name, keys),
         "runs": remove_runs(home() / "runs" / name),
         "journal_lines": clean_journals(home() / "journal" / name, found.rows, keys),
         "cards": remove_cards(scenario_folder(name)),

@@ -1,17 +1,16 @@
 """What releases rest on and show: the snapshots they learned from, the items and the pictures that they find."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from flows import settings
 from polyloom.durable import read_json
 from polyloom.home import home
 from releases.registry import Registered, Registry
+from releases.runtime import INDEX
 
 SNAPSHOT_TAG = "polyloom.snapshot"
 
@@ -73,8 +72,7 @@ def registry() -> Registry:
 
 
 def _why(release: Registered, keys: set[str], snapshots: set[str]) -> str:
-    items = release.path / "items.parquet"
-    if items.is_file() and not keys.isdisjoint(pq.read_table(items, columns=["_key"])["_key"].to_pylist()):
+    if not keys.isdisjoint(item["_key"] for item in _items(release.path, ["_key"])):
         return "its index holds the item"
     snapshot = release.tags.get(SNAPSHOT_TAG, "")
     if snapshot in snapshots:
@@ -84,9 +82,22 @@ def _why(release: Registered, keys: set[str], snapshots: set[str]) -> str:
 
 
 def _pictures(bundle: Path) -> Iterator[tuple[str, str]]:
-    if not (bundle / "application.json").is_file() or not (bundle / "items.parquet").is_file():
+    if not (bundle / "application.json").is_file():
         return
     index: dict[str, Any] = read_json(bundle / "application.json")["index"] or {}
     if index.get("image"):
-        rows = pq.read_table(bundle / "items.parquet", columns=["_key", index["image"]]).to_pylist()
+        rows = _items(bundle, ["_key", index["image"]])
         yield from ((row["_key"], row[index["image"]]) for row in rows if row[index["image"]])
+
+
+def _items(bundle: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Some columns of the items that a release was sealed with; none where it has no index."""
+    from retrieval.live import open_index
+    from retrieval.state import read_state
+
+    folder = bundle / INDEX
+    if not folder.is_dir():
+        return []
+    encoders = {name: field.encoder_digest for name, field in read_state(folder).fields.items()}
+    rows: list[dict[str, Any]] = open_index(folder, encoders=encoders, trusted=True).table(columns).to_pylist()
+    return rows

@@ -21,9 +21,9 @@ from flows.unchanged import champion_version
 from heads.answers import Answer, Part
 from heads.explanation import Explanation
 from polyloom.home import home
+from releases.found import Hit
 from releases.registry import Registry
 from releases.runtime import Prediction
-from releases.search import Hit
 
 CELL_CHARACTERS = 60
 MEASURES = ("accuracy", "macro_f1", "r2", "mae", "map_50", "map_50_95", "f1", "precision", "recall", "ece",

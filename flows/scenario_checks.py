@@ -13,6 +13,7 @@ from flows.cron_expression import cron_mistake
 from flows.ensemble_checks import ensemble_problems
 from flows.explain_checks import explain_problems
 from flows.form_checks import form_problems
+from flows.index_checks import index_problems
 from flows.mix_checks import mix_problems
 from flows.modality_checks import modality_problems
 from flows.scenario_columns import task_rows
@@ -23,7 +24,6 @@ from flows.task_checks import task_problems
 from flows.task_spec import FusedTask
 from heads.decoders import metrics_of
 from polyloom.errors import suggestion
-from retrieval.words import KEYWORD
 
 
 def problems(scenario: Scenario) -> list[str]:
@@ -99,29 +99,6 @@ def fusion_problems(scenario: Scenario) -> Iterator[str]:
                 f"{place}.hidden: {fusion.hidden} cannot be shared evenly by {heads} attention heads; "
                 f"give a multiple of {heads}, such as {32 * heads}."
             )
-
-
-def index_problems(scenario: Scenario) -> Iterator[str]:
-    """An index over rows, modalities or columns that are not there."""
-    index = scenario.index
-    if index is None:
-        return
-    if index.rows not in scenario.data:
-        yield unknown("index.rows", index.rows, scenario.data)
-        return
-    columns = scenario.data[index.rows].column_names()
-    group = [index.group] if index.group else []
-    for place, given, known in (
-        ("index.embed", index.embed, scenario.modalities),
-        ("index.weights", index.weights, [*index.embed, *([KEYWORD] if index.keyword else [])]),
-        ("index.show", index.show, columns),
-        ("index.group", group, columns),
-    ):
-        yield from (unknown(place, name, known) for name in given if name not in known)
-    if index.keyword and not scenario.data[index.rows].text:
-        yield f"index.keyword: data.{index.rows} names no text to take words from. Add `text: [COLUMN]` to it."
-    if index.keyword and KEYWORD in index.embed:
-        yield f"index.embed: with `keyword: true`, {KEYWORD!r} is the ranking by words. Call the modality otherwise."
 
 
 def gate_problems(scenario: Scenario) -> Iterator[str]:

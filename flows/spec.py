@@ -13,7 +13,7 @@ from flows.explain_spec import Explain
 from flows.modality_spec import Modality, Pretrain
 from flows.recipe import Recipe
 from flows.source_spec import Data
-from flows.spec_section import Name, Section, Share
+from flows.spec_section import Name, Positive, Section, Share
 from flows.task_spec import AnyTask, Fusion
 from flows.techniques_spec import Techniques
 from flows.tune_spec import Tune
@@ -22,12 +22,21 @@ from flows.tune_spec import Tune
 class Index(Section):
     """What can be found, and by which modalities; with `keyword` also by the words that items' texts hold.
 
-    `weights` are what each modality's ranking counts, and that of `keyword`.
+    `align` names alignment tasks, each with the modality of the items: `{match: image}` finds pictures by words.
+    `weights` are what each ranking counts: a modality's, an alignment's, and that of `keyword`. Without `kind` the size
+    decides and how many MiB, `memory_mib`, the vectors of one modality may take in memory. A share of the queries,
+    `watch`, is asked again exactly where an index may overlook something; when fewer than `recall` of the ten nearest
+    were found, the next indexing rebuilds it.
     """
 
     rows: str
     embed: tuple[str, ...]
+    align: dict[str, str] = {}
     keyword: bool = False
+    kind: Literal["flat", "ivf_flat", "ivf_sq8", "ivf_pq", "hnsw"] | None = None
+    memory_mib: Positive | None = None
+    watch: Share = 0.01
+    recall: Share = 0.9
     weights: dict[str, Annotated[float, Field(gt=0)]] = {}
     show: tuple[str, ...] = ()
     group: str | None = None

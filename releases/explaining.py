@@ -8,10 +8,11 @@ from typing import Any
 
 from heads.explanation import Explanation, KnownRow
 from polyloom.errors import RequestError
+from releases.found import Hit, Wishes
 from releases.occlusion import occluded
 from releases.row_scores import RowScores
 from releases.runtime import Runtime
-from releases.search import Hit
+from releases.search import Asked
 
 NEAR = 3
 
@@ -74,12 +75,13 @@ def known_rows(runtime: Runtime, task: str, scores: RowScores, *, near: int) -> 
     if not runtime.searchable or near < 1:
         return ()
     searcher = runtime.searcher
-    queries = {name: (scores.embedded[name], 1.0) for name in scores.given if name in searcher.modalities}
+    queries = {name: (scores.embedded[name], 1.0) for name in scores.given if name in searcher.fields}
     if not any(vector.any() for vector, _ in queries.values()):
         return ()
     target = runtime.facts.get("targets", {}).get(task, "")
     return tuple(
-        known_row(hit, searcher.item(hit.id), target) for hit in searcher.search(queries, k=near, learned=True)
+        known_row(hit, searcher.item(hit.id), target)
+        for hit in searcher.find(Asked(queries), Wishes(k=near), learned=True).hits
     )
 
 

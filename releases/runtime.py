@@ -3,6 +3,7 @@
 The command line, the pages, the API and downstream services all ask this class.
 """
 
+import functools
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from heads.answers import Answer
 from heads.decoder import rows_of
@@ -23,7 +23,10 @@ from modalities.preparation.protocol import Preparation
 from polyloom.durable import read_json
 from polyloom.errors import RequestError
 from releases.bundle import verify
-from releases.search import Hit, Searcher
+from releases.found import Found, Hit, Wishes
+from releases.live_index import LiveIndex
+from releases.query_vectors import QueryVectors
+from releases.search import Asked, Searcher
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,16 @@ class Prediction:
     missing: tuple[str, ...]
 
 
+INDEX = "index"
 TEXT_KINDS = frozenset({"text", "words", "marked", "entailment", "characters"})
 
 
 class Runtime:
     """One verified bundle, opened. Safe to share between threads."""
 
-    def __init__(self, *, folder: Path, digest: str, facts: dict[str, Any], blobs: Path | None) -> None:
+    def __init__(
+        self, *, folder: Path, digest: str, facts: dict[str, Any], blobs: Path | None, indexes: Path | None = None
+    ) -> None:
         self.folder = folder
         self.digest = digest
         self.name: str = facts["name"]
@@ -55,17 +61,22 @@ class Runtime:
         }
         self.heads: dict[str, OnnxHead] = {name: self._head(name) for name in facts["tasks"]}
         self._lock = threading.Lock()
-        self._searcher: Searcher | None = None
+        self._index = LiveIndex(folder / INDEX, facts=facts, indexes=indexes)
+        self._vectors = QueryVectors()
         self._sides: dict[tuple[str, str], OnnxSide] = {}
 
     @classmethod
-    def open(cls, bundle: Path, *, blobs: Path | None = None, digest: str | None = None) -> "Runtime":
-        """Verify every byte of a bundle, then open it. `blobs` is where the items' pictures lie.
+    def open(
+        cls, bundle: Path, *, blobs: Path | None = None, digest: str | None = None, indexes: Path | None = None
+    ) -> "Runtime":
+        """Verify every byte of a bundle, then open it.
 
-        Raises IntegrityError naming the file that is not as it was sealed.
+        `blobs` is where the items' pictures lie, `indexes` where the scenario's index lies if it changes after the
+        release. Raises IntegrityError naming the file that is not as it was sealed.
         """
         manifest = verify(bundle, expected=digest)
-        return cls(folder=bundle, digest=manifest.digest, facts=read_json(bundle / "application.json"), blobs=blobs)
+        facts = read_json(bundle / "application.json")
+        return cls(folder=bundle, digest=manifest.digest, facts=facts, blobs=blobs, indexes=indexes)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -165,11 +176,15 @@ class Runtime:
             raise RequestError(f"{task!r} is no alignment of {self.name!r}; it has {pairs or 'none'}.")
         if modality not in head.inputs:
             raise RequestError(f"{task!r} does not read {modality!r}; it reads {' and '.join(head.inputs)}.")
+        return self.projected(task, modality, self.embed(modality, values))
+
+    def projected(self, task: str, modality: str, embeddings: np.ndarray) -> np.ndarray:
+        """Embeddings [rows, dim] of a modality in an alignment's space, at length one; zeros where they are zeros."""
         side = self._side(task, modality)
-        known = [place for place, value in enumerate(values) if value is not None]
-        result = np.zeros((len(values), side.dim), dtype=np.float32)
-        if known:
-            result[known] = side(self.embed(modality, [values[place] for place in known]))
+        known = np.flatnonzero(np.any(embeddings != 0, axis=1))
+        result = np.zeros((len(embeddings), side.dim), dtype=np.float32)
+        if len(known):
+            result[known] = side(embeddings[known])
         return result
 
     def search(
@@ -185,31 +200,60 @@ class Runtime:
 
         Raises RequestError for an impossible question, FilterError for a filter that cannot be understood.
         """
+        return self.find(Wishes(k=k, where=where), text=text, image=image, like=like).hits
+
+    def find(
+        self, wishes: Wishes, *, text: str | None = None, image: bytes | str | None = None, like: str | None = None
+    ) -> Found:
+        """A page of hits for words, a picture, both, or another item's id, and what was counted among all candidates.
+
+        Raises RequestError for an impossible question, FilterError for a filter that cannot be understood.
+        """
+        searcher = self.searcher
         if like is not None:
-            return self.searcher.like(like, k=k, where=where)
-        row = self._asked(text=text, image=image)
-        queries: dict[str, tuple[np.ndarray, float]] = {}
-        for name in self.searcher.modalities:
-            value = self.preparations[name].value(row)
-            if value is not None:
-                queries[name] = (self.embed(name, [value]), self._readable(name, value))
-        worded = next((name for name in queries if self.preparations[name].kind == "text"), None)
-        return self.searcher.search(queries, k=k, where=where, words=text, worded=worded)
+            return searcher.like(like, wishes)
+        row = self._asked(searcher, text=text, image=image)
+        vectors: dict[str, tuple[np.ndarray, float]] = {}
+        for name in searcher.fields:
+            if (vector := self._query(name, row)) is not None:
+                vectors[name] = vector
+        worded = next((name for name in vectors if self._is_text(name)), None)
+        return searcher.find(Asked(vectors, words=text, worded=worded), wishes)
 
     @property
     def searcher(self) -> Searcher:
-        """The index of this release, opened at its first use. Raises RequestError when it has none."""
+        """The index in its present state. Raises RequestError when the release has none."""
         if not self.searchable:
             raise RequestError(f"{self.name!r} has no index. Add a section `index` to its scenario and run it again.")
         with self._lock:
-            if self._searcher is None:
-                digests = {name: encoder.digest for name, encoder in self.encoders.items()}
-                self._searcher = Searcher.open(self.folder, facts=self.facts["index"], digests=digests)
-            return self._searcher
+            return self._index.searcher()
 
     def items(self) -> pa.Table:
-        """The items' columns, one row an item."""
-        return pq.read_table(self.folder / "items.parquet")
+        """The items' columns, one row an item, in the index's present state."""
+        return self.searcher.snapshot.table()
+
+    def _query(self, name: str, row: Mapping[str, object]) -> tuple[np.ndarray, float] | None:
+        """A question's vector [1, dim] in a field of the index, and how far it can be read; None where it has none."""
+        if name in self.heads:
+            return self._aligned(name, row)
+        value = self.preparations[name].value(row)
+        if value is None:
+            return None
+        return self._vectors.of(name, value, lambda: self.embed(name, [value])), self._readable(name, value)
+
+    def _aligned(self, task: str, row: Mapping[str, object]) -> tuple[np.ndarray, float] | None:
+        """A question's place in the space of an alignment: that of its words, of its picture, or between both."""
+        vectors = []
+        for name in self.heads[task].inputs:
+            value = self.preparations[name].value(row)
+            if value is not None:
+                project = functools.partial(self.project, task, name, [value])
+                vectors.append(self._vectors.of(f"{task}.{name}", value, project))
+        return (np.mean(vectors, axis=0), 1.0) if vectors else None
+
+    def _is_text(self, name: str) -> bool:
+        """Whether a field holds vectors of texts."""
+        return name in self.preparations and self.preparations[name].kind == "text"
 
     def picture(self, blob: str) -> Path | None:
         """Where an item's picture lies, or None when this machine does not hold it."""
@@ -232,11 +276,9 @@ class Runtime:
                 self._sides[task, modality] = OnnxSide(open_session(graph))
             return self._sides[task, modality]
 
-    def _asked(self, *, text: str | None, image: bytes | str | None) -> dict[str, object]:
+    def _asked(self, searcher: Searcher, *, text: str | None, image: bytes | str | None) -> dict[str, object]:
         """A question as a row; empty where the words of it are all, and only the keyword index reads them."""
-        unread = self.searcher.keywords is not None and not any(
-            given.kind in TEXT_KINDS for given in self.preparations.values()
-        )
+        unread = searcher.keyword and not any(given.kind in TEXT_KINDS for given in self.preparations.values())
         if unread and text and text.strip():
             return {} if image is None else self.row(image=image)
         return self.row(text=text, image=image)

@@ -6,169 +6,124 @@ opened, also when what that was made of is gone from the folder.
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from polyloom.durable import file_digest, json_digest, locked, replace_file, write_json
+from polyloom.durable import file_digest, locked, publish_folder, replace_file
 from polyloom.errors import DataError, IntegrityError, RequestError
+from retrieval.items import Field, Items, check_fields, checked, joined
 from retrieval.kinds import KINDS, Kind, choose_kind
-from retrieval.metrics import METRICS, Metric, stored
-from retrieval.records import AGAIN, read_record
-from retrieval.segment import Segment, open_segment, write_segment
-from retrieval.snapshot import Part, Snapshot
-from retrieval.vectors import unique_ids
+from retrieval.records import read_record
+from retrieval.segment import LOCK, Segment, note_as_seen, open_segment, write_segment
+from retrieval.segment import RECORD as SEGMENT_RECORD
+from retrieval.snapshot import Snapshot
+from retrieval.state import (
+    RECORD,
+    REMOVED,
+    SEGMENTS,
+    PartRecord,
+    State,
+    check_encoders,
+    open_part,
+    read_alive,
+    read_state,
+    write_state,
+)
 
-RECORD, SEGMENTS, REMOVED = "index.json", "segments", "removed"
 # More parts than this are joined while they are small; a search asks each.
 MOST_PARTS = 8
-SMALL = 50_000
-
-
-@dataclass(frozen=True)
-class PartRecord:
-    """A segment by name and digest, and the file of what is removed from it, where something is."""
-
-    name: str
-    digest: str
-    count: int
-    removed: int = 0
-    bits: str | None = None
-    bits_sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class State:
-    """What `index.json` says. `number` grows by one with each change."""
-
-    number: int
-    encoder_digest: str
-    dim: int
-    metric: Metric
-    kind: Kind | None
-    memory: int | None
-    parts: tuple[PartRecord, ...]
-
-    @property
-    def count(self) -> int:
-        """How many items there are."""
-        return sum(part.count - part.removed for part in self.parts)
+SMALL = 20_000
 
 
 def create_index(
     folder: Path,
     *,
-    encoder_digest: str,
-    dim: int,
-    metric: Metric = "cosine",
+    fields: Mapping[str, Field],
+    keyword: bool = False,
     kind: Kind | None = None,
     memory: int | None = None,
 ) -> None:
-    """An empty index in `folder`, for embeddings of one encoder. With `kind` None size and `memory` in bytes decide.
+    """An empty index in `folder`. With `kind` None size and `memory`, in bytes for each field, decide.
 
     Raises: RequestError for settings that there are not, DataError when `folder` holds an index already.
     """
-    if metric not in METRICS or (kind is not None and kind not in KINDS) or dim < 1:
-        raise RequestError(
-            f"An index of metric {metric!r}, kind {kind!r} and {dim} dimensions cannot be: metrics are "
-            f"{', '.join(METRICS)}, kinds {', '.join(KINDS)}, and there is at least one dimension."
-        )
-    with locked(folder / "lock"):
+    with locked(folder / LOCK):
         if (folder / RECORD).exists():
             raise DataError(f"{folder} holds an index already. Open it, or name another folder.")
-        write_state(folder, State(0, encoder_digest, dim, metric, kind, memory, ()))
+        write_state(folder, new_state(fields, keyword=keyword, kind=kind, memory=memory))
 
 
-def open_index(folder: Path, *, encoder_digest: str, verify: bool = False) -> Snapshot:
-    """The index's present state, for queries of the encoder `encoder_digest`; see `open_segment` for `verify`.
+def publish_index(
+    folder: Path,
+    items: Items,
+    *,
+    fields: Mapping[str, Field],
+    keyword: bool = False,
+    kind: Kind | None = None,
+    memory: int | None = None,
+) -> None:
+    """An index of these items that nobody changes, as a part of a release; the same items give the same bytes.
+
+    Raises: as `create_index` and `Writer.upsert` do.
+    """
+    state = new_state(fields, keyword=keyword, kind=kind, memory=memory)
+    items = checked(items, fields=fields, keyword=keyword)
+    if folder.exists():
+        raise DataError(f"{folder} is there already. Name another folder.")
+    with publish_folder(folder) as draft:
+        parts = []
+        if len(items):
+            digest = write_segment(draft / SEGMENTS / "s1", items, fields=fields, kinds=kinds_of(state, len(items)))
+            parts = [PartRecord("s1", digest, len(items))]
+        write_state(draft, replace(state, number=1, parts=tuple(parts)))
+
+
+def open_index(folder: Path, *, encoders: Mapping[str, str], verify: bool = False, trusted: bool = False) -> Snapshot:
+    """The index's present state, for queries of these encoders by field; see `open_segment` for the other two.
 
     Raises: IntegrityError naming what is missing or changed, or the two encoders when they differ.
     """
     while True:
         state = read_state(folder)
-        if state.encoder_digest != encoder_digest:
-            raise IntegrityError(
-                f"The index in {folder} belongs to the encoder {state.encoder_digest}, not to {encoder_digest}. "
-                "Embed the items again with the query's encoder, or open the release that holds both."
-            )
+        check_encoders(folder, state, encoders)
         try:
-            parts = tuple(open_part(folder, part, verify=verify) for part in state.parts)
+            parts = tuple(open_part(folder, state, part, verify=verify, trusted=trusted) for part in state.parts)
         except IntegrityError:
             # A writer may have replaced and removed what was named a moment ago.
             if read_state(folder).number != state.number:
                 continue
             raise
-        return Snapshot(
-            number=state.number,
-            encoder_digest=encoder_digest,
-            dim=state.dim,
-            metric=state.metric,
-            parts=parts,
-        )
-
-
-def open_part(folder: Path, part: PartRecord, *, verify: bool) -> Part:
-    """A segment with the mask of its items that are still there."""
-    segment = open_segment(folder / SEGMENTS / part.name, digest=part.digest, verify=verify)
-    return Part(segment=segment, alive=read_alive(folder, part))
-
-
-def read_alive(folder: Path, part: PartRecord) -> np.ndarray | None:
-    """Which items are still there, bool [items]; None for all."""
-    if part.bits is None:
-        return None
-    path = folder / REMOVED / part.bits
-    if not path.is_file():
-        raise IntegrityError(f"{path} is missing. {AGAIN}")
-    if file_digest(path) != part.bits_sha256:
-        raise IntegrityError(f"{path} is not what was recorded. {AGAIN}")
-    bits = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-    return ~np.unpackbits(bits, count=part.count, bitorder="little").astype(bool)
-
-
-def read_state(folder: Path) -> State:
-    """What `index.json` says. Raises IntegrityError when it is missing or changed."""
-    if not (folder / RECORD).is_file():
-        raise IntegrityError(f"{folder / RECORD} is missing: there is no index here. Create it first.")
-    facts = read_record(folder / RECORD)
-    given = {name: value for name, value in facts.items() if name not in {"digest", "parts"}}
-    return State(**given, parts=tuple(PartRecord(**part) for part in facts["parts"]))
-
-
-def write_state(folder: Path, state: State) -> None:
-    """Replace what the index is, in one step."""
-    facts = {**asdict(state), "parts": [asdict(part) for part in state.parts]}
-    write_json(folder / RECORD, {**facts, "digest": json_digest(facts)})
+        return Snapshot(number=state.number, fields=state.fields, keyword=state.keyword, note=state.note, parts=parts)
 
 
 class Writer:
     """Changes an index. Each method is one step: it has happened, or it has not."""
 
-    def __init__(self, folder: Path, *, encoder_digest: str) -> None:
+    def __init__(self, folder: Path, *, encoders: Mapping[str, str]) -> None:
         self.folder = folder
-        self.encoder_digest = encoder_digest
+        self.encoders = dict(encoders)
 
-    def upsert(self, ids: Sequence[str], vectors: np.ndarray) -> int:
-        """Put items in, in the place of those of the same ids; gives the new state's number.
+    def upsert(self, items: Items | None, *, removed: Sequence[str] = (), note: Mapping[str, str] | None = None) -> int:
+        """Put items in, in the place of those of the same ids, and take others out; gives the new state's number.
 
-        Raises: DataError for a vector that is NaN, infinite, of another dim or, under `cosine`, zero, and for ids that
-        stand more than once.
+        `items` None are none; `note` are facts to be kept with the state. Raises: DataError for a vector that is NaN,
+        infinite, of another dim or, under `cosine`, zero, for ids that stand more than once, and for columns that the
+        index does not have.
         """
         with self._state() as state:
-            ids = unique_ids(ids, count=len(vectors))
-            if not ids:
+            given = None if items is None else checked(items, fields=state.fields, keyword=state.keyword)
+            given = replace(given, rows=self._fitting(state, given.rows)) if given else None
+            parts, gone = self._without(state, [*(given.ids if given else ()), *removed])
+            if given:
+                parts.append(self._segment(state, given))
+            elif not gone and (note is None or dict(note) == state.note):
                 return state.number
-            given = stored(vectors, metric=state.metric, name=lambda row: repr(ids[row]))
-            if given.shape[1] != state.dim:
-                raise DataError(
-                    f"The vectors have {given.shape[1]} dimensions, the index {state.dim}. Encode them with the "
-                    "index's own encoder."
-                )
-            parts, _ = self._without(state, ids)
-            return self._end(state, self._joined(state, [*parts, self._segment(state, ids, given)]))
+            return self._end(state, self._tidied(state, parts), note=note)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take items out; gives how many of them were there."""
@@ -181,51 +136,64 @@ class Writer:
     def compact(self) -> int:
         """All items in one segment of the kind that suits them; gives the new state's number."""
         with self._state() as state:
-            kind = self._kind(state, state.count)
+            kinds = kinds_of(state, state.count)
             tidy = len(state.parts) == 1 and not state.parts[0].removed
-            if not state.parts or (tidy and read_record(self._place(state.parts[0]) / "segment.json")["kind"] == kind):
+            if not state.parts or (
+                tidy and read_record(self._place(state.parts[0]) / SEGMENT_RECORD)["kinds"] == kinds
+            ):
                 return state.number
-            return self._end(state, self._merged(state, state.parts, kind=kind))
+            return self._end(state, self._merged(state, state.parts))
 
     def rebuild(self, kind: Kind | None = None) -> int:
         """All items in one new segment of a `kind`, which holds from now on; None for the one that suits them."""
-        if kind is not None and kind not in KINDS:
-            raise RequestError(f"There is no kind of index {kind!r}; there are {', '.join(KINDS)}.")
+        check_kind(kind)
         with self._state() as state:
-            changed = State(**{**vars(state), "kind": kind})
-            return self._end(changed, self._merged(changed, state.parts, kind=self._kind(changed, state.count)))
+            changed = replace(state, kind=kind)
+            return self._end(changed, self._merged(changed, state.parts))
 
     def verify(self) -> int:
         """Hold every byte against what was recorded; gives how many items there are. Raises IntegrityError."""
-        return len(open_index(self.folder, encoder_digest=self.encoder_digest, verify=True).ids)
+        return len(open_index(self.folder, encoders=self.encoders, verify=True).ids)
 
     @contextmanager
     def _state(self) -> Iterator[State]:
         """The present state, while no other process may change it; what a crash left behind is cleared first."""
-        with locked(self.folder / "lock"):
+        with locked(self.folder / LOCK):
             state = read_state(self.folder)
-            if state.encoder_digest != self.encoder_digest:
-                raise IntegrityError(
-                    f"The index in {self.folder} belongs to the encoder {state.encoder_digest}, the vectors to "
-                    f"{self.encoder_digest}. Make an index of its own for this encoder."
-                )
+            check_encoders(self.folder, state, self.encoders)
             self._clear(state)
             yield state
 
-    def _end(self, state: State, parts: Sequence[PartRecord]) -> int:
+    def _end(self, state: State, parts: Sequence[PartRecord], *, note: Mapping[str, str] | None = None) -> int:
         """Make the parts the index's state, and clear away what it needs no longer."""
-        changed = State(**{**vars(state), "number": state.number + 1, "parts": tuple(parts)})
+        kept = state.note if note is None else dict(note)
+        changed = replace(state, number=state.number + 1, parts=tuple(parts), note=kept)
         write_state(self.folder, changed)
         self._clear(changed)
         return changed.number
+
+    def _fitting(self, state: State, rows: pa.Table | None) -> pa.Table | None:
+        """Columns in the types of those that are there. Raises: DataError where they cannot be."""
+        if not state.parts:
+            return rows
+        known = self._open(state, state.parts[0]).rows
+        has, got = ([] if one is None else one.column_names for one in (known, rows))
+        if {*has} != {*got} or known is None or rows is None:
+            if known is None and rows is None:
+                return None
+            raise DataError(f"The index has the columns {has}, the items {got}. Make an index of its own for these.")
+        try:
+            return rows.select(has).cast(known.schema)
+        except pa.ArrowInvalid as error:
+            raise DataError(f"The items' columns do not have the index's types: {error}") from error
 
     def _without(self, state: State, ids: Sequence[str]) -> tuple[list[PartRecord], int]:
         """The parts without these items, and how many of them there were."""
         parts, total = [], 0
         for part in state.parts:
-            segment = open_segment(self._place(part), digest=part.digest)
+            segment = self._open(state, part)
             places = segment.ids.places(ids)
-            places = places[places >= 0]
+            places = np.unique(places[places >= 0])
             alive = read_alive(self.folder, part)
             if alive is not None:
                 places = places[alive[places]]
@@ -245,14 +213,16 @@ class Writer:
         )
 
     def _segment(
-        self, state: State, ids: Sequence[str], vectors: np.ndarray, *, kind: Kind = "flat", name: str = ""
+        self, state: State, items: Items, *, kinds: Mapping[str, Kind] | None = None, mark: str = "s"
     ) -> PartRecord:
-        """A new segment."""
-        name = name or f"s{state.number + 1}"
-        digest = write_segment(self.folder / SEGMENTS / name, ids=ids, vectors=vectors, metric=state.metric, kind=kind)
-        return PartRecord(name, digest, len(ids))
+        """A new segment, searched exactly unless `kinds` says otherwise."""
+        name = f"{mark}{state.number + 1}"
+        kinds = kinds or dict.fromkeys(state.fields, "flat")
+        digest = write_segment(self.folder / SEGMENTS / name, items, fields=state.fields, kinds=kinds)
+        note_as_seen(self.folder / SEGMENTS / name)
+        return PartRecord(name, digest, len(items))
 
-    def _joined(self, state: State, parts: Sequence[PartRecord]) -> list[PartRecord]:
+    def _tidied(self, state: State, parts: Sequence[PartRecord]) -> list[PartRecord]:
         """The parts, the newest of which are joined while there are many and they are small."""
         kept = list(parts)
         if len(kept) <= MOST_PARTS:
@@ -262,30 +232,19 @@ class Writer:
             begin -= 1
         if begin == len(kept) - 1:
             return kept
-        return [*kept[:begin], *self._merged(state, kept[begin:], kind="flat", name=f"j{state.number + 1}")]
+        return [*kept[:begin], self._segment(state, self._items(state, kept[begin:]), mark="j")]
 
-    def _merged(self, state: State, parts: Sequence[PartRecord], *, kind: Kind, name: str = "") -> list[PartRecord]:
+    def _merged(self, state: State, parts: Sequence[PartRecord]) -> list[PartRecord]:
         """One segment of all items of these parts, or none where none is left."""
-        opened = [
-            (open_segment(self._place(part), digest=part.digest), read_alive(self.folder, part)) for part in parts
-        ]
-        count = sum(part.count - part.removed for part in parts)
-        if not count:
-            return []
-        vectors = np.empty((count, state.dim), dtype=np.float32)
-        ids: list[str] = []
-        for segment, alive in opened:
-            begin = len(ids)
-            ids += kept_ids(segment, alive)
-            whole = segment.all_vectors()
-            np.compress(
-                np.ones(len(segment), bool) if alive is None else alive, whole, axis=0, out=vectors[begin : len(ids)]
-            )
-        return [self._segment(state, ids, vectors, kind=kind, name=name)]
+        items = self._items(state, parts) if parts else None
+        return [self._segment(state, items, kinds=kinds_of(state, len(items)))] if items else []
 
-    def _kind(self, state: State, count: int) -> Kind:
-        """The kind of a segment of so many items."""
-        return state.kind or choose_kind(count=count, dim=state.dim, memory=state.memory)
+    def _items(self, state: State, parts: Sequence[PartRecord]) -> Items:
+        """All items of these parts."""
+        return joined([self._open(state, part).items(read_alive(self.folder, part)) for part in parts])
+
+    def _open(self, state: State, part: PartRecord) -> Segment:
+        return open_segment(self._place(part), digest=part.digest, fields=state.fields)
 
     def _place(self, part: PartRecord) -> Path:
         return self.folder / SEGMENTS / part.name
@@ -303,11 +262,27 @@ class Writer:
                 remove(path)
 
 
-def kept_ids(segment: Segment, alive: np.ndarray | None) -> list[str]:
-    """The ids of a segment's items that are still there."""
-    if alive is None:
-        return list(segment.ids)
-    return [id_ for id_, there in zip(segment.ids, alive.tolist(), strict=True) if there]
+def new_state(fields: Mapping[str, Field], *, keyword: bool, kind: Kind | None, memory: int | None) -> State:
+    """The state of an index without items. Raises: RequestError for settings that there are not."""
+    check_fields(fields)
+    check_kind(kind)
+    if not fields and not keyword:
+        raise RequestError("An index without a field of vectors and without words finds nothing. Give it either.")
+    return State(number=0, fields=dict(fields), keyword=keyword, kind=kind, memory=memory)
+
+
+def check_kind(kind: str | None) -> None:
+    """Raises: RequestError for a kind that there is not."""
+    if kind is not None and kind not in KINDS:
+        raise RequestError(f"There is no kind of index {kind!r}; there are {', '.join(KINDS)}.")
+
+
+def kinds_of(state: State, count: int) -> dict[str, Kind]:
+    """The kind of each field in a segment of so many items."""
+    return {
+        name: state.kind or choose_kind(count=count, dim=field.dim, memory=state.memory)
+        for name, field in state.fields.items()
+    }
 
 
 def remove(path: Path) -> None:

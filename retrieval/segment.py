@@ -1,142 +1,101 @@
-"""One immutable part of an index on disk: its items' ids, their vectors, and for many of them an approximate index.
+"""One immutable part of an index on disk: its items' ids, vectors by field, columns and words.
 
-A folder with `exact.faiss` (all vectors, memory-mapped: read in whole by exact searches alone), `near.faiss` where the
-kind has one, the ids, and `segment.json` with the digests of all these and its own.
+A folder with the ids, for each field its vectors, `rows.arrow`, `texts.arrow` and `keywords/` where there are any, and
+`segment.json` with the digests of all these and its own.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
+import pyarrow as pa
 
 from polyloom.durable import file_digest, json_digest, publish_folder, write_json
 from polyloom.errors import IntegrityError
 from retrieval.id_table import IdTable, write_ids
-from retrieval.kinds import Kind, Reach, build_near, parameters
-from retrieval.metrics import Metric, faiss_metric, scores
+from retrieval.items import Field, Items
+from retrieval.keywords import KeywordIndex, open_keywords, write_keywords
+from retrieval.kinds import Kind
 from retrieval.records import AGAIN, read_record
-from retrieval.selection import bitmap
+from retrieval.segment_vectors import open_vectors, write_vectors
 
-RECORD, EXACT, NEAR = "segment.json", "exact.faiss", "near.faiss"
-# Above what float32 sums may be wrong by, relative to the score, and what rounding may move.
-TOLERANCE = 2e-5
-# So many allowed items are compared one by one, whatever the kind.
-FEW = 20_000
+RECORD, ROWS, TEXTS, KEYWORDS = "segment.json", "rows.arrow", "texts.arrow", "keywords"
+# Who changes an index holds this file of its folder.
+LOCK = "lock"
 
 
 class Segment:
     """An open segment; `places` are its items' positions from 0 on."""
 
-    def __init__(self, *, exact: Any, near: Any | None, ids: IdTable, record: dict[str, Any]) -> None:
-        self.ids = ids
+    def __init__(self, folder: Path, *, record: dict[str, Any], fields: Mapping[str, Field]) -> None:
+        self.folder = folder
         self.record = record
-        self.metric: Metric = record["metric"]
-        self._exact = exact
-        self._near = near
+        self.ids = IdTable.open(folder)
+        self.vectors = {name: open_vectors(folder, name, metric=field.metric) for name, field in fields.items()}
+        self.rows: pa.Table | None = read_arrow(folder / ROWS) if (folder / ROWS).is_file() else None
+        # All is opened here and nothing later: a writer may remove the folder.
+        self.keywords: KeywordIndex | None = open_keywords(folder / KEYWORDS) if (folder / KEYWORDS).is_dir() else None
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def vectors(self, places: np.ndarray) -> np.ndarray:
-        """The vectors at these places [places, dim]."""
-        found: np.ndarray = self._exact.reconstruct_batch(places)
-        return found
-
-    def all_vectors(self) -> np.ndarray:
-        """All vectors [items, dim], memory-mapped; not to be written to."""
-        found: np.ndarray = faiss.rev_swig_ptr(self._exact.get_xb(), len(self) * self._exact.d)
-        return found.reshape(len(self), self._exact.d)
-
-    def exact(self, query: np.ndarray, k: int, *, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Places and scores of the k nearest of all allowed items, none overlooked; equal scores in order of places."""
-        if allowed is None:
-            return self._best(query, self._surely(query, k, selector=None), k)
-        places = np.flatnonzero(allowed)
-        if len(places) <= max(FEW, k):
-            return self._best(query, places, k)
-        return self._best(query, self._surely(query, k, selector=bitmap(allowed)), k)
-
-    def nearest(
-        self, query: np.ndarray, k: int, *, allowed: np.ndarray | None, reach: Reach
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Places and scores of the k nearest allowed items, of which an approximate kind may overlook some."""
-        if self._near is None:
-            return self.exact(query, k, allowed=allowed)
-        selector, share = None, 1.0
-        if allowed is not None:
-            count = int(np.count_nonzero(allowed))
-            if count <= FEW:
-                return self.exact(query, k, allowed=allowed)
-            selector, share = bitmap(allowed), count / len(self)
-        how = parameters(self._near, reach, selector=selector, share=share)
-        _, found = self._near.search(query[None], min(len(self), k + max(k, 10)), params=how)
-        places = found[0]
-        return self._best(query, places[places >= 0], k)
-
-    def _best(self, query: np.ndarray, places: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k best of these places by their exact scores."""
-        near = scores(query, self.vectors(places), metric=self.metric)
-        order = np.lexsort((places, -near))[:k]
-        return places[order], near[order]
-
-    def _surely(self, query: np.ndarray, k: int, *, selector: Any) -> np.ndarray:
-        """Places that surely hold the k best.
-
-        faiss breaks ties by chance and its float32 sums depend on the batch, so when the k-th and the next score
-        cannot be told apart, everything as good as the k-th is fetched.
-        """
-        only = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        found_scores, found = self._exact.search(query[None], min(k + 1, len(self)), params=only)
-        places = found[0][found[0] >= 0]
-        last = found_scores[0][: len(places)]
-        if len(places) <= k:
-            return np.asarray(places)
-        slack = TOLERANCE * max(1.0, abs(float(last[k - 1])))
-        if abs(float(last[k - 1]) - float(last[k])) > slack:
-            return np.asarray(places[:k])
-        radius = float(last[k - 1]) + (slack if self.metric == "l2" else -slack)
-        _, _, places = self._exact.range_search(query[None], radius, params=only)
-        return np.asarray(places)
+    def items(self, alive: np.ndarray | None) -> Items:
+        """Everything that it holds of the items that are marked, to write it again; None for all."""
+        kept = np.arange(len(self)) if alive is None else np.flatnonzero(alive)
+        texts = read_arrow(self.folder / TEXTS) if (self.folder / TEXTS).is_file() else None
+        ids = list(self.ids)
+        return Items(
+            ids=[ids[place] for place in kept.tolist()],
+            vectors={name: own.all if alive is None else own.all[kept] for name, own in self.vectors.items()},
+            present={name: own.present[kept] for name, own in self.vectors.items() if own.present is not None},
+            rows=None if self.rows is None else self.rows.take(kept),
+            texts=None if texts is None else texts["text"].take(kept).to_pylist(),
+        )
 
 
-def write_segment(folder: Path, *, ids: Sequence[str], vectors: np.ndarray, metric: Metric, kind: Kind) -> str:
-    """Publish checked `vectors` [items, dim], float32, as a segment in `folder`; gives the digest of its record."""
+def write_segment(folder: Path, items: Items, *, fields: Mapping[str, Field], kinds: Mapping[str, Kind]) -> str:
+    """Publish checked items as a segment in `folder`; gives the digest of its record."""
     with publish_folder(folder) as draft:
-        flat = faiss.IndexFlat(vectors.shape[1], faiss_metric(metric))
-        flat.add(vectors)
-        faiss.write_index(flat, str(draft / EXACT))
-        del flat
-        if kind != "flat":
-            faiss.write_index(build_near(kind, vectors, metric=metric), str(draft / NEAR))
-        write_ids(draft, ids)
-        names = sorted(path.name for path in draft.iterdir())
-        files = {name: {"bytes": (draft / name).stat().st_size, "sha256": file_digest(draft / name)} for name in names}
-        facts = {"kind": kind, "metric": metric, "dim": vectors.shape[1], "count": len(ids), "files": files}
+        write_ids(draft, items.ids)
+        for name, field in fields.items():
+            present = items.present.get(name)
+            write_vectors(
+                draft, name, items.vectors[name], present=present, metric=field.metric, kind=kinds[name]
+            )  # fmt: skip
+        if items.rows is not None:
+            write_arrow(draft / ROWS, items.rows.replace_schema_metadata(None), compression=None)
+        if items.texts is not None:
+            write_arrow(draft / TEXTS, pa.table({"text": pa.array(items.texts, pa.large_string())}), compression="zstd")
+            write_keywords(draft / KEYWORDS, items.texts)
+        paths = sorted(path for path in draft.rglob("*") if path.is_file())
+        files = {
+            path.relative_to(draft).as_posix(): {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+            for path in paths
+        }
+        facts = {"count": len(items), "kinds": dict(kinds), "files": files}
         record = {**facts, "digest": json_digest(facts)}
         write_json(draft / RECORD, record)
-    note(seen_file(folder), states_of(folder, record))
     return str(record["digest"])
 
 
-def open_segment(folder: Path, *, digest: str, verify: bool = False) -> Segment:
+def open_segment(
+    folder: Path, *, digest: str, fields: Mapping[str, Field], verify: bool = False, trusted: bool = False
+) -> Segment:
     """The segment whose record has this digest.
 
     Files are held against their recorded lengths, and against their digests on the first opening after they were
     written or moved, and with `verify` each time: the name, length and time of those that were right are noted beside
-    them. Raises IntegrityError that names what is missing or changed.
+    the segment of an index that changes. `trusted` is for a caller who has held every byte against its digest just now.
+    Raises IntegrityError that names what is missing or changed.
     """
     record = read_record(folder / RECORD)
     if record["digest"] != digest:
         raise IntegrityError(f"{folder / RECORD} is another segment's than the index names. {AGAIN}")
-    check_files(folder, record, verify=verify)
-    near = None
-    if record["kind"] != "flat":
-        near = faiss.read_index(str(folder / NEAR), faiss.IO_FLAG_MMAP_IFC)
-    exact = faiss.read_index(str(folder / EXACT), faiss.IO_FLAG_MMAP_IFC)
-    return Segment(exact=exact, near=near, ids=IdTable.open(folder), record=record)
+    if not trusted:
+        check_files(folder, record, verify=verify)
+    return Segment(folder, record=record, fields=fields)
 
 
 def check_files(folder: Path, record: dict[str, Any], *, verify: bool) -> None:
@@ -147,7 +106,14 @@ def check_files(folder: Path, record: dict[str, Any], *, verify: bool) -> None:
     for name, expected in record["files"].items():
         if file_digest(folder / name) != expected["sha256"]:
             raise IntegrityError(f"{folder / name} is not what was recorded. {AGAIN}")
-    note(seen_file(folder), states)
+    # Nothing may be added to an index that is part of a sealed bundle.
+    if (folder.parent.parent / LOCK).exists():
+        note(seen_file(folder), states)
+
+
+def note_as_seen(folder: Path) -> None:
+    """Note that a segment is right, for it was written just now."""
+    note(seen_file(folder), states_of(folder, read_record(folder / RECORD)))
 
 
 def seen_file(folder: Path) -> Path:
@@ -183,3 +149,17 @@ def note(path: Path, states: object) -> None:
         write_json(path, states)
     except OSError:
         return
+
+
+def write_arrow(path: Path, table: pa.Table, *, compression: str | None) -> None:
+    """Write a table so that it can be mapped into memory, or compressed."""
+    with (
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer,
+    ):
+        writer.write_table(table)
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """A table on disk; what is not compressed is read where it is asked."""
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

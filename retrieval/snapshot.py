@@ -1,136 +1,113 @@
-"""One state of a live index, opened: it answers as it was, whatever is written meanwhile."""
+"""One state of an index, opened: it answers as it was, whatever is written meanwhile."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from retrieval.kinds import Reach
-from retrieval.metrics import Metric, asked
-from retrieval.protocol import Neighbours
-from retrieval.segment import Segment
-from retrieval.vectors import check_request, missing_item
-
-USUAL_REACH = Reach()
-
-
-@dataclass(frozen=True)
-class Part:
-    """A segment, and which of its items are still there, bool [items]; None for all."""
-
-    segment: Segment
-    alive: np.ndarray | None
-
-    @property
-    def count(self) -> int:
-        """How many items are there."""
-        return len(self.segment) if self.alive is None else int(np.count_nonzero(self.alive))
+from retrieval.field_search import FieldSearch
+from retrieval.items import Field, Items, joined
+from retrieval.keyword_search import KeywordSearch, WordedPart
+from retrieval.parts import Ids, Part, split_mask
+from retrieval.vectors import missing_item
 
 
 class Snapshot:
-    """The items of all parts, in the order in which they were put in."""
+    """The items of all parts, in the order in which they were put in: by vectors, by words, and their columns."""
 
     def __init__(
         self,
         *,
         number: int,
-        encoder_digest: str,
-        dim: int,
-        metric: Metric,
+        fields: Mapping[str, Field],
+        keyword: bool,
+        note: Mapping[str, str],
         parts: tuple[Part, ...],
-        reach: Reach = USUAL_REACH,
     ) -> None:
         self.number = number
-        self.encoder_digest = encoder_digest
-        self.dim = dim
-        self.metric: Metric = metric
-        self.reach = reach
+        self.note = dict(note)
         self.ids: Sequence[str] = Ids(parts)
         self._parts = parts
+        self._fields = {
+            name: FieldSearch(field, name=name, parts=parts, ids=self.ids) for name, field in fields.items()
+        }
+        self._keyword = keyword
 
-    def search(self, vectors: np.ndarray, k: int, *, allowed: np.ndarray | None = None) -> Neighbours:
-        """The k nearest items of each query; see `Generation.search`. Approximate kinds may overlook some."""
-        return self._search(vectors, k, allowed=allowed, exact=False)
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields."""
+        return tuple(self._fields)
 
-    def search_exactly(self, vectors: np.ndarray, k: int, *, allowed: np.ndarray | None = None) -> Neighbours:
-        """The k nearest items of each query, none overlooked: what approximate answers are judged by."""
-        return self._search(vectors, k, allowed=allowed, exact=True)
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the items' columns."""
+        first = self._parts[0].segment.rows if self._parts else None
+        return () if first is None else tuple(first.column_names)
 
-    def vector(self, id: str) -> np.ndarray:  # noqa: A002
-        """The vector [dim] of one item. Raises: RequestError when there is no such item."""
+    def field(self, name: str) -> FieldSearch:
+        """Search by the vectors of one field."""
+        return self._fields[name]
+
+    @cached_property
+    def keywords(self) -> KeywordSearch | None:
+        """Search by words, where the items were given any."""
+        if not self._keyword:
+            return None
+        worded = [
+            WordedPart(index=index, id_at=part.segment.ids.__getitem__, place_of=part.place_of, alive=part.alive)
+            for part in self._parts
+            if (index := part.segment.keywords) is not None
+        ]
+        return KeywordSearch(worded, split=lambda allowed: split_mask(self._parts, allowed))
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The items' columns, all or some, one row an item. Without columns a table without rows."""
+        tables = []
         for part in self._parts:
-            (place,) = part.segment.ids.places([id])
-            if place >= 0 and (part.alive is None or part.alive[place]):
-                found: np.ndarray = part.segment.vectors(np.array([place]))[0]
-                return found
-        raise missing_item(id, count=len(self.ids), example=next(iter(self.ids), None))
+            if part.segment.rows is not None:
+                own = part.segment.rows if columns is None else part.segment.rows.select(list(columns))
+                tables.append(own if part.places is None else own.take(part.places))
+        return pa.concat_tables(tables) if tables else pa.table({})
 
-    def _search(self, vectors: np.ndarray, k: int, *, allowed: np.ndarray | None, exact: bool) -> Neighbours:
-        queries = asked(vectors, metric=self.metric, dim=self.dim)
-        check_request(k, allowed, count=len(self.ids))
-        masks = self._masks(allowed)
-        answers = [self._answer(query, k, masks, exact=exact) for query in queries]
-        return Neighbours(ids=[ids for ids, _ in answers], scores=[scores for _, scores in answers])
+    def items(self) -> Items:
+        """Everything that is known of all items, to put it into another index."""
+        return joined([part.segment.items(part.alive) for part in self._parts])
 
-    def _answer(
-        self, query: np.ndarray, k: int, masks: Sequence[np.ndarray | None], *, exact: bool
-    ) -> tuple[list[str], list[float]]:
-        """Ids and scores of one query's k best; equal scores in the order of parts and places."""
-        ids: list[str] = []
-        scores: list[float] = []
-        for part, mask in zip(self._parts, masks, strict=True):
-            segment = part.segment
-            if exact:
-                places, near = segment.exact(query, k, allowed=mask)
-            else:
-                places, near = segment.nearest(query, k, allowed=mask, reach=self.reach)
-            ids += [segment.ids[place] for place in places.tolist()]
-            scores += near.tolist()
-        if len(self._parts) == 1:
-            return ids, scores
-        order = sorted(range(len(ids)), key=lambda place: -scores[place])[:k]
-        return [ids[place] for place in order], [scores[place] for place in order]
-
-    def _masks(self, allowed: np.ndarray | None) -> list[np.ndarray | None]:
-        """For each part which of its items may be found; None for all."""
-        if allowed is None:
-            return [part.alive for part in self._parts]
-        ends = list(accumulate(part.count for part in self._parts))
-        masks: list[np.ndarray | None] = []
-        for part, end in zip(self._parts, ends, strict=True):
-            own = allowed[end - part.count : end]
-            if part.alive is None:
-                masks.append(own)
-            else:
-                mask = np.zeros(len(part.segment), dtype=bool)
-                mask[np.flatnonzero(part.alive)] = own
-                masks.append(mask)
-        return masks
-
-
-class Ids(Sequence[str]):
-    """The ids of all items that are there, read when they are asked for."""
-
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = parts
-        self._counts = [part.count for part in parts]
-
-    def __len__(self) -> int:
-        return sum(self._counts)
-
-    def __getitem__(self, place: int) -> str:  # type: ignore[override]
-        """The id at a position from 0 on."""
-        if place < 0:
-            raise IndexError(place)
-        for part, count in zip(self._parts, self._counts, strict=True):
-            if place < count:
-                own = place if part.alive is None else int(np.flatnonzero(part.alive)[place])
-                return part.segment.ids[own]
-            place -= count
-        raise IndexError(place)
-
-    def __iter__(self) -> Iterator[str]:
+    def marked(self, condition: Callable[[pa.Table], np.ndarray]) -> np.ndarray:
+        """Which items' columns meet a condition, bool [items]; a table is read where it lies, a part at a time."""
+        masks = []
         for part in self._parts:
-            alive = [True] * len(part.segment) if part.alive is None else part.alive.tolist()
-            yield from (id_ for id_, there in zip(part.segment.ids, alive, strict=True) if there)
+            if part.segment.rows is not None:
+                mask = np.asarray(condition(part.segment.rows))
+                masks.append(mask if part.alive is None else mask[part.alive])
+        return np.concatenate(masks) if masks else np.zeros(len(self.ids), dtype=bool)
+
+    def rows(self, ids: Sequence[str], columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The columns of items, all or some, by id; those that are not there are left out."""
+        found: dict[str, dict[str, Any]] = {}
+        for names, table in self._taken(ids, columns):
+            found |= zip(names, table.to_pylist(), strict=True)
+        return found
+
+    def taken(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """Some columns of items that are there, in no order."""
+        tables = [table for _, table in self._taken(ids, columns)]
+        return pa.concat_tables(tables) if tables else self.table(columns).slice(0, 0)
+
+    def _taken(self, ids: Sequence[str], columns: Sequence[str] | None) -> Iterator[tuple[list[str], pa.Table]]:
+        """For each part those of the items that it has, and their columns."""
+        for part in self._parts:
+            places = part.segment.ids.places(ids)
+            known = np.flatnonzero((places >= 0) & (True if part.alive is None else part.alive[places]))
+            if len(known) and part.segment.rows is not None:
+                own = part.segment.rows if columns is None else part.segment.rows.select(list(columns))
+                yield [ids[row] for row in known.tolist()], own.take(places[known])
+
+    def row(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """All columns of an item. Raises: RequestError when there is no such item."""
+        found = self.rows([id])
+        if id not in found:
+            raise missing_item(id, count=len(self.ids), example=next(iter(self.ids), None))
+        return found[id]

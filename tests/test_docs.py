@@ -55,7 +55,9 @@ def test_options_named_beside_a_command_are_its_options():
         found = re.match(r"\| `polyloom (\w+)(?: SCENARIO ([a-z]+))?([^`]*)`", line)
         if found:
             command = main.get_command(context, found[1])
-            command = command.get_command(context, found[2]) if found[2] else command
+            command = (
+                command.get_command(context, found[2]) if isinstance(command, click.Group) and found[2] else command
+            )
             known = {option for parameter in command.params for option in parameter.opts}
             assert set(re.findall(r"--[a-z-]+", found[3])) <= known, line
 

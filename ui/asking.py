@@ -1,9 +1,10 @@
 """What pages ask a release: predictions, why these are so, and search."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +20,13 @@ from modalities.preparation.pair import PairPreparation
 from modalities.preparation.pictures import PicturePreparation
 from polyloom.errors import RequestError
 from releases.explaining import explain as explain_row
+from releases.found import Hit, Wishes
 from releases.runtime import Runtime
-from releases.search import Hit
+from retrieval.facets import COUNTED
 
 LONG_CHARACTERS = 48
 LISTED_ITEMS = 1000
+COUNTED_COLUMNS, SHOWN_VALUES = 2, 8
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,23 @@ class Item:
     title: str
 
 
+class Marked(NamedTuple):
+    """A text, and stretches of it, the end exclusive."""
+
+    text: str
+    spans: Sequence[tuple[int, int]] = ()
+
+
 @dataclass(frozen=True)
 class Found:
-    """One hit as a card: `body` long texts, `facts` short values, `why` how each modality ranked it."""
+    """One hit as a card: `body` long texts, `facts` short values, `why` how each ranking ranked it.
+
+    Of title and texts it is said which characters stand for a word of the question.
+    """
 
     id: str
-    title: str
-    body: tuple[str, ...]
+    title: Marked
+    body: tuple[Marked, ...]
     facts: tuple[tuple[str, str], ...]
     why: tuple[str, ...]
     picture: Path | None
@@ -76,11 +89,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Results:
-    """Hits, best first, and the seconds that the search took; `pictured` when the index has a picture column."""
+    """A page of hits, best first, and the seconds that the search took; `pictured` when the index has a picture column.
+
+    `counts` are, by column, how often values stand among what was found.
+    """
 
     found: tuple[Found, ...]
     seconds: float
     pictured: bool
+    counts: dict[str, list[tuple[str, int]]]
 
 
 def inputs_of(runtime: Runtime) -> Inputs:
@@ -142,15 +159,24 @@ def search(
     image: bytes | None = None,
     like: str | None = None,
     k: int = 12,
+    page: int = 1,
     where: str = "",
 ) -> Results:
-    """The best items. Raises RequestError, and FilterError for a filter that cannot be understood."""
+    """A page of the best items. Raises RequestError, and FilterError for a filter that cannot be understood."""
     check_picture(image)
+    counted = [name for name, kind in runtime.facts["index"]["columns"].items() if kind in COUNTED]
+    wishes = Wishes(k=k, page=page, where=where.strip() or None, facets=counted[:COUNTED_COLUMNS])
     begun = time.perf_counter()
-    hits = runtime.search(text=text, image=image, like=like, k=k, where=where.strip() or None)
+    found = runtime.find(wishes, text=text, image=image, like=like)
     seconds = time.perf_counter() - begun
-    pictured = bool(runtime.facts["index"]["image"])
-    return Results(found=tuple(_found(runtime, hit) for hit in hits), seconds=seconds, pictured=pictured)
+    return Results(
+        found=tuple(_found(runtime, hit) for hit in found.hits),
+        seconds=seconds,
+        pictured=bool(runtime.facts["index"]["image"]),
+        counts={
+            name: [(one.value, one.count) for one in counts[:SHOWN_VALUES]] for name, counts in found.facets.items()
+        },
+    )
 
 
 def items_of(runtime: Runtime) -> tuple[Item, ...]:
@@ -190,16 +216,21 @@ def _example_part(items: pa.Table, name: str, kind: str) -> str:
 def _found(runtime: Runtime, hit: Hit) -> Found:
     known = [(name, value) for name, value in hit.row.items() if value is not None and value != ""]
     others = known[1:]
-    texts = [(name, str(value)) for name, value in others if _is_long(runtime, name, value)]
+    texts = [_marked(hit, name, value) for name, value in others if _is_long(runtime, name, value)]
     facts = [(name, _shown(value)) for name, value in others if not _is_long(runtime, name, value)]
     return Found(
         id=hit.id,
-        title=str(known[0][1]) if known else hit.id,
-        body=tuple(value for _, value in texts),
+        title=_marked(hit, *known[0]) if known else Marked(hit.id),
+        body=tuple(texts),
         facts=tuple(facts),
         why=tuple(_why(hit, name, rank) for name, rank in hit.ranks.items()),
         picture=runtime.picture(hit.image) if hit.image else None,
     )
+
+
+def _marked(hit: Hit, name: str, value: object) -> Marked:
+    """A column's value, with what of it was asked for."""
+    return Marked(str(value), hit.highlights.get(name, ()))
 
 
 def _is_long(runtime: Runtime, name: str, value: object) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import html
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import streamlit as st
@@ -44,14 +45,21 @@ def plain(text: str) -> str:
     return "".join(f"\\{letter}" if letter in "\\`*_{}[]()#+-.!|~$:<>" else letter for letter in text)
 
 
-def title(text: str, *, is_big: bool = False) -> str:
-    """A card's title."""
-    return f'<div class="pl-title{" pl-big" if is_big else ""}">{html.escape(text)}</div>'
+def title(text: str, spans: Sequence[tuple[int, int]] = (), *, is_big: bool = False) -> str:
+    """A card's title, with stretches of it marked."""
+    return f'<div class="pl-title{" pl-big" if is_big else ""}">{marked(text, spans)}</div>'
 
 
-def body(text: str) -> str:
-    """A card's longer text."""
-    return f'<p class="pl-body">{html.escape(text)}</p>'
+def body(text: str, spans: Sequence[tuple[int, int]] = ()) -> str:
+    """A card's longer text, with stretches of it marked."""
+    return f'<p class="pl-body">{marked(text, spans)}</p>'
+
+
+def marked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """A text as HTML in which stretches, in order and apart from each other, are marked."""
+    edges = [0, *(edge for span in spans for edge in span), len(text)]
+    pieces = [html.escape(text[start:end]) for start, end in pairwise(edges)]
+    return "".join(f'<mark class="pl-hit">{piece}</mark>' if place % 2 else piece for place, piece in enumerate(pieces))
 
 
 def quiet(text: str) -> str:

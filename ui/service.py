@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-from pyarrow import ArrowInvalid
-
 from flows import settings
 from flows.scenario_file import read_yaml, shipped_scenarios
 from heads.answers import Answer, Part
@@ -172,9 +169,11 @@ def history(scenario: str) -> list[Change]:
 
 def open_release(release: Registered) -> Runtime:
     """Verify and open a release. Raises IntegrityError naming the file that is not as it was sealed."""
-    runtime = Runtime.open(release.path, blobs=home() / "blobs", digest=release.digest)
+    runtime = Runtime.open(
+        release.path, blobs=home() / "blobs", digest=release.digest, indexes=home() / "indexes" / release.scenario
+    )
     if runtime.searchable:
-        runtime.searcher.modalities  # noqa: B018 - the index is opened now, not under the first question
+        runtime.searcher.fields  # noqa: B018 - the index is opened now, not under the first question
     return runtime
 
 
@@ -188,7 +187,7 @@ def release_facts(bundle: Path) -> ReleaseFacts:
             tasks=tuple(application["tasks"]),
             metrics={task: _numbers(own) for task, own in _json(bundle / "metrics.json").items()},
             gate=(scenario.get("gate") or {}).get("metric"),
-            items=_row_count(bundle / "items.parquet") if application["index"] else None,
+            items=_item_count(bundle / "index" / "index.json") if application["index"] else None,
             card=(bundle / "card.md").read_text(encoding="utf-8"),
             snapshot=_json(bundle / "snapshot.json"),
             pictures=tuple(sorted((bundle / "pictures").glob("*.png"))),
@@ -252,8 +251,9 @@ def _json(path: Path) -> Any:
         raise IntegrityError(f"{path} is not what was released: {error}. Fetch or build the bundle again.") from error
 
 
-def _row_count(path: Path) -> int:
+def _item_count(path: Path) -> int:
+    """How many items the index that a release was sealed with holds."""
     try:
-        return int(pq.read_metadata(path).num_rows)
-    except (FileNotFoundError, ArrowInvalid) as error:
-        raise IntegrityError(f"{path} cannot be read: {error}. Fetch or build the bundle again.") from error
+        return int(sum(part["count"] for part in _json(path)["parts"]))
+    except (KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} does not say what it holds. Fetch or build the bundle again.") from error

@@ -4,10 +4,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from flows.assembly import has_encoder
 from flows.compress_report import smaller_lines, variant_rows
 from flows.continual_report import step_tables
@@ -15,11 +11,11 @@ from flows.ensemble_report import member_tables
 from flows.ladder_report import ladder_end, ladder_rows
 from flows.modality_spec import Image, Text
 from flows.spec import Scenario
-from flows.stages.encoders import AnyEncoder, embed_values, graph_folder, open_encoder
+from flows.stages.encoders import AnyEncoder, graph_folder, open_encoder
 from flows.stages.fitted import encoder_strategy
+from flows.stages.index import alignment_digest, build_index
 from flows.stages.job import Job
 from flows.stages.variant import STAGE
-from modalities.preparation.protocol import text_value
 from modalities.weights import PACKAGED
 from polyloom.durable import publish_folder, read_json, write_json
 from polyloom.home import home
@@ -27,9 +23,7 @@ from polyloom.progress import Progress
 from polyloom.version import code_version
 from releases.bundle import seal
 from releases.card import model_card
-from releases.search import KEYWORDS
-from retrieval.generation import build_generation
-from retrieval.keywords import build_keywords
+from releases.runtime import INDEX
 
 
 def package(job: Job, *, progress: Progress) -> dict[str, Any]:
@@ -41,7 +35,7 @@ def package(job: Job, *, progress: Progress) -> dict[str, Any]:
     staging = job.folder / "bundle"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    index = build_index(job, staging, encoders, progress=progress)
+    index = build_index(job, staging / INDEX, encoders, progress=progress)
     copy_parts(job, staging)
     write_facts(job, staging, encoders, index)
     digest = seal(staging)
@@ -51,48 +45,6 @@ def package(job: Job, *, progress: Progress) -> dict[str, Any]:
             shutil.copytree(staging, draft, dirs_exist_ok=True)
     shutil.rmtree(staging)
     return job.finish("package", {"digest": digest, "folder": str(folder), "index": index})
-
-
-def build_index(job: Job, folder: Path, encoders: dict[str, AnyEncoder], *, progress: Progress) -> dict[str, Any]:
-    """One exact generation a modality over the index's rows, one of their words if asked for, and the items beside."""
-    settings = job.scenario.index
-    if settings is None:
-        return {}
-    items = job.snapshot.table(settings.rows)
-    keys = items["_key"].to_pylist()
-    texts = list(job.scenario.data[settings.rows].text)
-    report: dict[str, Any] = {"rows": len(keys), "modalities": {}}
-    for name in settings.embed:
-        given = job.values(name, settings.rows)
-        embedded = embed_values(
-            given, preparation=job.preparations[name], encoder=encoders[name], name=name, progress=progress
-        )
-        # A text without a letter embeds to nothing, and nothing can be near it.
-        rows = np.flatnonzero(np.any(embedded.vectors != 0, axis=1))
-        with progress.stage(f"index {name}", total=len(rows), unit="vectors") as bar:
-            build_generation(
-                folder / "index" / name,
-                ids=[keys[row] for row in rows],
-                vectors=embedded.vectors[rows],
-                encoder_digest=encoders[name].digest,
-            )
-            bar.advance(len(rows))
-        counts = {"vectors": len(rows), "embedded": embedded.embedded, "reused": embedded.reused}
-        report["modalities"][name] = counts
-    if settings.keyword:
-        report["keyword"] = True
-        with progress.stage("index words", total=len(keys), unit="texts") as bar:
-            build_keywords(folder / KEYWORDS, [text_value(row, texts) or "" for row in items.select(texts).to_pylist()])
-            bar.advance(len(keys))
-    write_items(items, folder / "items.parquet")
-    return report
-
-
-def write_items(items: pa.Table, path: Path) -> None:
-    """The items' columns with their keys and splits, without what only ingestion needs."""
-    kept = {"_key", "_split"}
-    internal = [name for name in items.column_names if name.startswith("_") and name not in kept]
-    pq.write_table(items.drop_columns(internal).replace_schema_metadata(None), path, compression="zstd")
 
 
 def copy_parts(job: Job, folder: Path) -> None:
@@ -114,15 +66,26 @@ def copy_parts(job: Job, folder: Path) -> None:
 def write_facts(job: Job, folder: Path, encoders: dict[str, AnyEncoder], index: dict[str, Any]) -> None:
     """What the runtime must know, the scenario as it was, figures, data, and the card."""
     scenario = job.scenario
+    digests = {name: encoder.digest for name, encoder in encoders.items()}
+    aligned = (
+        {}
+        if scenario.index is None
+        else {
+            task: {"side": side, "digest": alignment_digest(job, task, digests)}
+            for task, side in scenario.index.align.items()
+        }
+    )
     metrics = (job.finished("evaluate") or {})["metrics"]
-    write_json(folder / "application.json", application(scenario, encoders))
+    write_json(folder / "application.json", application(scenario, encoders, aligned))
     write_json(folder / "scenario.json", scenario.model_dump(mode="json"))
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "snapshot.json", {**job.ref["data"], "index": {"rows": index.get("rows", 0)}})
     (folder / "card.md").write_text(card(job, metrics), encoding="utf-8")
 
 
-def application(scenario: Scenario, encoders: dict[str, AnyEncoder]) -> dict[str, Any]:
+def application(
+    scenario: Scenario, encoders: dict[str, AnyEncoder], aligned: dict[str, dict[str, str]]
+) -> dict[str, Any]:
     """The facts that `releases.runtime` opens a bundle by."""
     modalities = {
         name: {
@@ -140,19 +103,24 @@ def application(scenario: Scenario, encoders: dict[str, AnyEncoder]) -> dict[str
         "modalities": modalities,
         "tasks": list(scenario.tasks),
         "targets": targets,
-        "index": index_facts(scenario),
+        "index": index_facts(scenario, aligned),
     }
 
 
-def index_facts(scenario: Scenario) -> dict[str, Any] | None:
+def index_facts(scenario: Scenario, aligned: dict[str, dict[str, str]]) -> dict[str, Any] | None:
     """What search must know about the items."""
     if scenario.index is None:
         return None
     rows = scenario.data[scenario.index.rows]
     single = {name: "text" for name in (*rows.text, getattr(rows, "key", None)) if name}
     return {
+        "rows": scenario.index.rows,
         "embed": list(scenario.index.embed),
+        "align": aligned,
         "keyword": scenario.index.keyword,
+        "watch": scenario.index.watch,
+        "recall": scenario.index.recall,
+        "words": list(rows.text),
         "weights": dict(scenario.index.weights),
         "show": list(scenario.index.show or [*rows.text, *rows.columns]),
         "group": scenario.index.group,

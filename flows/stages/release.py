@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from flows.indexing.follow import follow
+from flows.indexing.place import index_place
 from flows.stages.encoders import embed_values
 from flows.stages.job import Job, modality_values
 from flows.target_assembly import target_values
@@ -54,6 +56,8 @@ def release(job: Job, packaged: dict[str, Any], *, tracking_uri: str, progress: 
                 # Another run promoted meanwhile: judge again, against that one.
                 if attempt == ATTEMPTS - 1:
                     raise
+    if verdict.passed and job.scenario.index is not None:
+        follow(index_place(Runtime.open(folder)), snapshot=job.ref["data"]["id"])
     aliases = store.resolve(job.scenario.name, version).aliases
     alias = "champion" if "champion" in aliases else "candidate"
     return {"version": version, "digest": digest, "alias": alias, "passed": verdict.passed, "verdict": asdict(verdict)}

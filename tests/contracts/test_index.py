@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from polyloom.errors import DataError, RequestError
 from retrieval.exact import ExactGeneration
-from retrieval.generation import build_generation, open_generation
-from retrieval.live import Writer, create_index, open_index
+from retrieval.items import Field, Items
+from retrieval.live import Writer, create_index, open_index, publish_index
 
 DIGEST = "a" * 64
 
 
-@pytest.fixture(params=["exact", "faiss", "live"])
+@pytest.fixture(params=["exact", "published", "live"])
 def build(request, tmp_path):
     """Builds a generation of the kind under test from ids and vectors."""
     numbers = itertools.count()
@@ -26,25 +26,31 @@ def build(request, tmp_path):
         folder = tmp_path / str(next(numbers))
         if request.param == "live":
             return build_live(folder, ids, vectors)
-        build_generation(folder, ids=ids, vectors=vectors, encoder_digest=DIGEST)
-        return open_generation(folder, encoder_digest=DIGEST)
+        return build_published(folder, ids, vectors)
 
     return build_one
+
+
+def build_published(folder, ids, vectors):
+    """The items as a release holds them."""
+    dim = np.asarray(vectors).shape[-1]
+    publish_index(folder, Items(ids=ids, vectors={"v": vectors}), fields={"v": Field(DIGEST, max(1, dim))})
+    return open_index(folder, encoders={"v": DIGEST}).field("v")
 
 
 def build_live(folder, ids, vectors):
     """The same items in an index that changes: put in by threes, with others between that are taken out again."""
     vectors = np.asarray(vectors)
     dim = max(1, vectors.shape[1]) if vectors.ndim == 2 else 1
-    create_index(folder, encoder_digest=DIGEST, dim=dim)
-    writer = Writer(folder, encoder_digest=DIGEST)
+    create_index(folder, fields={"v": Field(DIGEST, dim)})
+    writer = Writer(folder, encoders={"v": DIGEST})
     if len(ids) != len(vectors) or len(set(ids)) != len(ids):
-        writer.upsert(ids, vectors)
+        writer.upsert(Items(ids=ids, vectors={"v": vectors}))
     for begin in range(0, len(ids), 3):
-        writer.upsert(list(ids[begin : begin + 3]), vectors[begin : begin + 3])
-        writer.upsert(["passing", "by"], np.ones((2, dim)))
+        writer.upsert(Items(ids=list(ids[begin : begin + 3]), vectors={"v": vectors[begin : begin + 3]}))
+        writer.upsert(Items(ids=["passing", "by"], vectors={"v": np.ones((2, dim))}))
     writer.delete(["passing", "by"])
-    return open_index(folder, encoder_digest=DIGEST)
+    return open_index(folder, encoders={"v": DIGEST}).field("v")
 
 
 @pytest.fixture
@@ -188,8 +194,7 @@ def test_faiss_answers_exactly_as_a_naive_loop(tmp_path_factory, search):
     vectors, queries, allowed, k = search
     ids = [f"id{number}" for number in range(len(vectors))]
     folder = tmp_path_factory.mktemp("generation") / "g"
-    build_generation(folder, ids=ids, vectors=vectors, encoder_digest=DIGEST)
-    found = open_generation(folder, encoder_digest=DIGEST).search(queries, k, allowed=allowed)
+    found = build_published(folder, ids, vectors).search(queries, k, allowed=allowed)
     oracle = ExactGeneration(ids=ids, vectors=vectors, encoder_digest=DIGEST).search(queries, k, allowed=allowed)
     assert found == oracle
     for row, query in enumerate(queries.astype(float)):

@@ -1,6 +1,7 @@
 """Words that find pictures: from a table of pairs to a release whose two sides can be asked one by one."""
 
 import json
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from flows import server
 from flows.scenario_file import load_scenario
 from flows.stages.job import one_text_a_row
 from polyloom.errors import RequestError, ScenarioError
+from releases.found import Wishes
 from releases.runtime import Runtime
 from tests.support.command_line import inside, state
 from tests.support.mlflow_store import copy_store, template
-from tests.support.paired import write_paired
+from tests.support.paired import COLOURS, write_paired
 
 released = pytest.mark.filterwarnings("default")
 
@@ -93,6 +95,27 @@ def test_either_side_can_be_asked_alone(ran):
         runtime.project("match", "text", ["x"])
     with pytest.raises(RequestError, match=r"'words' is no alignment of 'paired'; it has \['match'\]"):
         runtime.project("words", "chars", ["x"])
+
+
+@released
+@pytest.mark.slow
+def test_words_find_pictures_of_the_index_and_pictures_find_more_like_them(ran):
+    _, path, ended = ran
+    assert set(ended.json["index"]["modalities"]) == {"image"}
+    runtime = Runtime.open(Path(ended.json["bundle"]))
+    assert runtime.searcher.fields == ("image", "match")
+    right = []
+    for upper, lower in permutations(COLOURS, 2):
+        hits = runtime.search(text=f"{upper} over {lower}", k=4)
+        assert {name for hit in hits for name in hit.ranks} == {"match"}
+        right += [f"{upper} over {lower}" in hit.row["caption"] for hit in hits]
+    # Four of eighty pictures fit each question.
+    assert np.mean(right) > 0.3
+    both = runtime.search(image=str(path.parent / "60.png"), text="red over green", k=1)[0]
+    assert set(both.ranks) == {"image", "match"}
+    alone = runtime.find(Wishes(weights={"match": 0}), image=str(path.parent / "60.png")).hits
+    assert {name for hit in alone for name in hit.ranks} == {"image"}
+    assert alone[0].cosines["image"] == pytest.approx(1, abs=1e-4)
 
 
 @released

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from flows.forgetting import clean_line, item_texts, remove_embeddings
 from flows.released_rows import named_snapshots, released_pictures, releases_with
 from flows.scenario_file import load_scenario
+from retrieval.segment import read_arrow
 from tests.support.small_bundle import release_small_bundle
 from tests.support.toys import write_toys
 from training.embedding import EmbeddingCache, text_hash
@@ -59,7 +59,7 @@ def test_releases_that_hold_or_learned_from_an_item_are_listed(
     (polyloom_home / "mlflow.db").write_bytes(Path(mlflow_uri.removeprefix("sqlite:///")).read_bytes())
     release = release_small_bundle(polyloom_home)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{polyloom_home / 'mlflow.db'}")
-    items = pq.read_table(release.path / "items.parquet").to_pylist()
+    items = read_arrow(release.path / "index" / "segments" / "s1" / "rows.arrow").to_pylist()
     key, other = items[0]["_key"], items[1]["picture"]
     (found,) = releases_with("shop", [key], snapshots=[])
     assert (found.version, found.digest, found.why) == (release.version, release.digest, "its index holds the item")

@@ -94,3 +94,12 @@ def test_weights_may_name_the_ranking_by_words(tmp_path, changes, wrong):
         return
     with pytest.raises(ScenarioError, match=wrong):
         load_scenario(path, overrides=overrides)
+
+
+def test_the_page_marks_the_words_counts_what_was_found_and_turns(release):
+    shown = search(release, text="lost card", k=1)
+    (found,) = shown.found
+    assert {found.title.text[start:end] for start, end in found.title.spans} == {"lost", "card"}
+    assert "label" in shown.counts
+    (other,) = search(release, text="lost card", k=1, page=2).found
+    assert other.id != found.id

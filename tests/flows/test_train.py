@@ -327,10 +327,10 @@ def test_a_changed_byte_is_refused_by_the_name_of_its_file(first, polyloom):
 
 def test_an_index_of_another_encoder_is_refused_by_both_digests(first):
     from polyloom.errors import IntegrityError
-    from retrieval.generation import open_generation
+    from retrieval.live import open_index
 
-    folder = Path(first.json["bundle"]) / "index" / "image"
-    own = read_json(folder / "generation.json")["encoder_digest"]
-    other = file_digest(folder / "ids.json")
-    with pytest.raises(IntegrityError, match=f"({own[:8]}.*{other[:8]}|{other[:8]}.*{own[:8]})"):
-        open_generation(folder, encoder_digest=other)
+    folder = Path(first.json["bundle"]) / "index"
+    own = {name: field["encoder_digest"] for name, field in read_json(folder / "index.json")["fields"].items()}
+    other = file_digest(folder / "index.json")
+    with pytest.raises(IntegrityError, match=f"in 'image', to the encoder {own['image']}, the query to {other}"):
+        open_index(folder, encoders={**own, "image": other})

@@ -74,7 +74,7 @@ def test_a_later_request_hides_no_earlier_one(released):
 
 
 def test_a_damaged_bundle_is_made_again(released):
-    path = released.path / "items.parquet"
+    path = released.path / "index" / "segments" / "s1" / "rows.arrow"
     path.chmod(0o644)
     path.write_bytes(path.read_bytes() + b"x")
     assert recall("shop", "asked") is None

@@ -1,9 +1,12 @@
 """Why a small release answers as it does; its heads add up over modalities, so that much is known beforehand."""
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from heads.explanation import Explanation
@@ -14,6 +17,8 @@ from releases.explaining import explain
 from releases.occlusion import text_groups
 from releases.row_scores import RowScores
 from releases.runtime import Runtime
+from retrieval.items import Field
+from retrieval.live import open_index, publish_index
 from tests.support.small_bundle import make_small_bundle, picture_of
 
 HEAVY = ["torch", "torchvision", "transformers", "timm", "prefect", "mlflow"]
@@ -124,14 +129,16 @@ def test_known_rows_come_with_their_own_labels(runtime):
 
 
 def test_only_rows_that_were_learned_from_are_shown_where_that_is_known(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     folder = tmp_path / "bundle"
     make_small_bundle(folder)
-    items = pq.read_table(folder / "items.parquet")
-    splits = ["test" if key == "p04" else "train" for key in items["_key"].to_pylist()]
-    pq.write_table(items.append_column("_split", pa.array(splits)), folder / "items.parquet")
+    facts = read_json(folder / "application.json")
+    encoders = {name: facts["modalities"][name]["digest"] for name in facts["index"]["embed"]}
+    fields = {name: Field(digest, facts["modalities"][name]["dim"]) for name, digest in encoders.items()}
+    items = open_index(folder / "index", encoders=encoders, trusted=True)._parts[0].segment.items(None)
+    splits = ["test" if key == "p04" else "train" for key in items.ids]
+    rows = items.rows.append_column("_split", pa.array(splits))
+    shutil.rmtree(folder / "index")
+    publish_index(folder / "index", replace(items, rows=rows), fields=fields)
     (folder / "manifest.json").unlink()
     seal(folder)
     near = explained(Runtime.open(folder), title="Green desk lamp").near

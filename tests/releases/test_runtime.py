@@ -98,7 +98,10 @@ def test_a_picture_that_is_not_here_is_none(runtime):
     assert runtime.picture("f" * 64) is None
 
 
-@pytest.mark.parametrize("name", ["heads/category/model.onnx", "index/chars/index.faiss", "items.parquet", "card.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["heads/category/model.onnx", "index/segments/s1/chars.exact.faiss", "index/segments/s1/rows.arrow", "card.md"],
+)
 def test_a_changed_byte_is_refused(tmp_path, name):
     make_small_bundle(tmp_path / "bundle")
     content = bytearray((tmp_path / "bundle" / name).read_bytes())

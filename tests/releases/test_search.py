@@ -118,7 +118,7 @@ def test_an_index_of_another_encoder_is_refused(tmp_path):
     facts["modalities"]["chars"]["digest"] = "e" * 64
     write_json(tmp_path / "bundle" / "application.json", facts)
     seal(tmp_path / "bundle")
-    with pytest.raises(IntegrityError, match=f"belongs to the encoder {own}, the query to {'e' * 64}"):
+    with pytest.raises(IntegrityError, match=f"in 'chars', to the encoder {own}, the query to {'e' * 64}"):
         Runtime.open(tmp_path / "bundle").search(text="lamp")
 
 

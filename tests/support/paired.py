@@ -58,5 +58,8 @@ def scenario(*, lists: bool, recipe: dict[str, object]) -> dict[str, object]:
         },
         "tasks": {"match": {"kind": "alignment", "inputs": ["chars", "image"], "dim": 32}},
         "recipe": {"epochs": 40, "patience": 0, "batch_size": 30, "learning_rate": 0.01, **recipe},
+        "index": {
+            "rows": "pairs", "embed": ["image"], "align": {"match": "image"}, "show": ["caption"], "group": "picture",
+        },
         "gate": {"metric": "match.recall_at_5", "minimum": 0.3},
     }  # fmt: skip

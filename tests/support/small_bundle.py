@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pyarrow as pa
-import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 
@@ -24,7 +23,8 @@ from polyloom.durable import json_digest, read_json, write_json
 from releases.bundle import seal
 from releases.mlflow_store import SQLITE
 from releases.registry import Registered, Registry
-from retrieval.generation import build_generation
+from retrieval.items import Field, Items
+from retrieval.live import publish_index
 
 CHARACTERS_DIM = 512
 PIXELS_DIM = 3 * 8 * 8
@@ -215,14 +215,15 @@ def _finish(
 ) -> None:
     """The index, and what tells what the bundle is."""
     modalities = {modality: _modality(folder, modality, given.shape[1]) for modality, given in vectors.items()}
-    for modality, given in vectors.items():
-        build_generation(
-            folder / "index" / modality,
+    publish_index(
+        folder / "index",
+        Items(
             ids=[str(row["_key"]) for row in rows],
-            vectors=given,
-            encoder_digest=modalities[modality]["digest"],
-        )
-    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), folder / "items.parquet")
+            vectors=vectors,
+            rows=pa.Table.from_pylist([dict(row) for row in rows]),
+        ),
+        fields={name: Field(str(modalities[name]["digest"]), given.shape[1]) for name, given in vectors.items()},
+    )
     task = gate.partition(".")[0]
     write_json(
         folder / "application.json",

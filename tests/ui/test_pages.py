@@ -163,7 +163,7 @@ def test_one_run_is_followed_by_its_address(run, parts, released_home, at_home):
         assert part in said
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "application.json", "items.parquet", "card.md"])
+@pytest.mark.parametrize("name", ["metrics.json", "application.json", "index/index.json", "card.md"])
 def test_a_missing_file_of_a_bundle_is_named(name, own_home, at_home):
     next(own_home.glob(f"releases/shop/*/{name}")).unlink()
     at_home(own_home)

@@ -42,10 +42,10 @@ def _ask(runtime: service.Runtime, release: service.Registered, beside: DeltaGen
         image = picture()
     else:
         like = _item(release)
-    where, k = _narrowed(release)
+    where, k, page = _narrowed(release)
     if not (text and text.strip()) and image is None and not like:
         return None
-    return service.search(runtime, text=text, image=image, like=like, where=where, k=k)
+    return service.search(runtime, text=text, image=image, like=like, where=where, k=k, page=page)
 
 
 def _item(release: service.Registered) -> str | None:
@@ -63,9 +63,9 @@ def _item(release: service.Registered) -> str | None:
     return ids.get(chosen, chosen) if chosen else None
 
 
-def _narrowed(release: service.Registered) -> tuple[str, int]:
+def _narrowed(release: service.Registered) -> tuple[str, int, int]:
     example, _ = cached.examples(release)
-    left, right = st.columns([4, 1])
+    left, middle, right = st.columns([4, 1, 1])
     where = left.text_input(
         "Filter",
         key="where",
@@ -73,15 +73,19 @@ def _narrowed(release: service.Registered) -> tuple[str, int]:
         placeholder=f"for example {example}" if example else "",
         help="Comparisons with the items' columns, joined by AND, OR and NOT, as in SQL.",
     )
-    return where, right.selectbox("Hits", (12, 24, 48), key="k", bind="query-params")
+    k = middle.selectbox("Hits", (12, 24, 48), key="k", bind="query-params")
+    return where, k, int(right.number_input("Page", min_value=1, step=1, key="page", bind="query-params"))
 
 
 def _show(results: service.Results) -> None:
     if not results.found:
-        st.info("Nothing matches the filter. Widen it, or clear it.")
+        st.info("There is nothing here. Go back to the first page, or widen the filter.")
         return
     count = len(results.found)
     st.html(look.quiet(f"{count} hit{'s' if count > 1 else ''} in {1000 * results.seconds:.0f} ms"))
+    for name, counts in results.counts.items():
+        if len(counts) > 1:
+            st.html(look.chips([(name, ""), *((value, str(count)) for value, count in counts)]))
     if results.pictured:
         _grid(results.found)
     else:
@@ -94,7 +98,7 @@ def _grid(found: tuple[service.Found, ...]) -> None:
         for place, (column, hit) in enumerate(zip(st.columns(ACROSS), found[start : start + ACROSS], strict=False)):
             with column.container(border=True, key=f"hit_{start + place}", height="stretch"):
                 if hit.picture is not None:
-                    st.image(str(hit.picture), width="stretch", alt=hit.title)
+                    st.image(str(hit.picture), width="stretch", alt=hit.title.text)
                 else:
                     st.html(look.quiet("No picture on this machine"))
                 _words(hit)
@@ -106,7 +110,7 @@ def _card(hit: service.Found, place: int) -> None:
 
 
 def _words(hit: service.Found) -> None:
-    parts = [look.title(hit.title), *(look.body(text) for text in hit.body)]
+    parts = [look.title(*hit.title), *(look.body(*text) for text in hit.body)]
     st.html("".join(parts))
     if hit.facts:
         st.html(look.chips(hit.facts))

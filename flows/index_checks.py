@@ -1,0 +1,41 @@
+"""What must hold for the section `index`."""
+
+from collections.abc import Iterator
+
+from flows.scenario_columns import task_inputs
+from flows.source_checks import unknown
+from flows.spec import Scenario
+from retrieval.words import KEYWORD
+
+
+def index_problems(scenario: Scenario) -> Iterator[str]:
+    """An index over rows, modalities or columns that are not there."""
+    index = scenario.index
+    if index is None:
+        return
+    if index.rows not in scenario.data:
+        yield unknown("index.rows", index.rows, scenario.data)
+        return
+    columns = scenario.data[index.rows].column_names()
+    group = [index.group] if index.group else []
+    rankings = [*index.embed, *index.align, *([KEYWORD] if index.keyword else [])]
+    for place, given, known in (
+        ("index.embed", index.embed, scenario.modalities),
+        ("index.align", index.align, [name for name, task in scenario.tasks.items() if task.kind == "alignment"]),
+        ("index.weights", index.weights, rankings),
+        ("index.show", index.show, columns),
+        ("index.group", group, columns),
+    ):
+        yield from (unknown(place, name, known) for name in given if name not in known)
+    if index.keyword and not scenario.data[index.rows].text:
+        yield f"index.keyword: data.{index.rows} names no text to take words from. Add `text: [COLUMN]` to it."
+    if not rankings:
+        yield "index.embed: empty, so nothing could be found. Name a modality, or add `keyword: true`."
+    for name in {one for one in rankings if rankings.count(one) > 1}:
+        yield (
+            f"index.embed: {name!r} would name two rankings: modalities, alignments and {KEYWORD!r}, the ranking by "
+            "words, need names of their own. Call one of them otherwise."
+        )
+    for task, side in index.align.items():
+        if task in scenario.tasks and side not in (inputs := task_inputs(scenario, task)) and len(inputs) == 2:
+            yield unknown(f"index.align.{task}", side, inputs)

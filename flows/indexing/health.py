@@ -1,0 +1,82 @@
+"""How an index is: what it holds, what it takes, what it overlooks, and what is done about that."""
+
+from typing import Any
+
+from flows.indexing.place import SNAPSHOT, IndexPlace, index_place
+from flows.indexing.update import sealed_snapshot
+from polyloom.durable import read_json
+from polyloom.progress import Progress
+from releases.live_index import recall_log
+from releases.runtime import Runtime
+from retrieval.state import SEGMENTS, read_state
+
+Result = dict[str, Any]
+# Taken out, but still there to be passed over: a search loses speed, and the disk keeps what was to go.
+MUCH_REMOVED = 0.2
+
+
+def status(runtime: Runtime) -> Result:
+    """What a release's index is, for people and machines."""
+    place = index_place(runtime)
+    state = place.state()
+    removed = sum(part.removed for part in state.parts)
+    held = sum(part.count for part in state.parts)
+    recalls = recall_log(place.live).recent()
+    return {
+        "scenario": runtime.name,
+        "release": runtime.digest,
+        "changed_since_release": place.is_live,
+        "folder": str(place.present),
+        "state": state.number,
+        "items": state.count,
+        "removed_share": round(removed / held, 4) if held else 0.0,
+        "snapshot": state.note.get(SNAPSHOT, sealed_snapshot(runtime)),
+        "fields": {
+            name: {
+                "dim": field.dim,
+                "metric": field.metric,
+                "encoder_digest": field.encoder_digest,
+                "kinds": kinds(place, name),
+                "recall_at_k": round(recalls[name].mean, 4) if name in recalls else None,
+                "repeated_queries": recalls[name].queries if name in recalls else 0,
+            }
+            for name, field in state.fields.items()
+        },
+        "words": state.keyword,
+        "parts": [part_facts(place, part.name, part.count, part.removed) for part in state.parts],
+    }
+
+
+def tend(runtime: Runtime, *, progress: Progress) -> str | None:
+    """Rebuild an index that overlooks too much, compact one much of which was taken out; says why, None for neither."""
+    place = index_place(runtime)
+    if not place.is_live:
+        return None
+    least = float(runtime.facts["index"].get("recall", 0.0))
+    log = recall_log(place.live)
+    poor = {name: found.mean for name, found in log.recent().items() if found.is_known and found.mean < least}
+    if poor:
+        why = ", ".join(f"recall of {name} {mean:.3f}, below {least:g}" for name, mean in poor.items())
+        with progress.stage("rebuild", total=None, unit="items") as bar:
+            bar.say(why)
+            place.writer().rebuild()
+        log.clear()
+        return why
+    state = read_state(place.live)
+    removed, held = sum(part.removed for part in state.parts), sum(part.count for part in state.parts)
+    if held and removed / held > MUCH_REMOVED:
+        place.writer().compact()
+        return f"{removed / held:.0%} had been taken out"
+    return None
+
+
+def kinds(place: IndexPlace, field: str) -> list[str]:
+    """The kinds of a field's parts, each once."""
+    records = [read_json(place.present / SEGMENTS / part.name / "segment.json") for part in place.state().parts]
+    return list(dict.fromkeys(record["kinds"][field] for record in records))
+
+
+def part_facts(place: IndexPlace, name: str, count: int, removed: int) -> Result:
+    """A segment's line."""
+    size = sum(path.stat().st_size for path in (place.present / SEGMENTS / name).rglob("*") if path.is_file())
+    return {"part": name, "items": count, "removed": removed, "bytes": size}

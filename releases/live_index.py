@@ -1,0 +1,61 @@
+"""Which state of a release's index answers: the one sealed with it, or a later one with the same encoders."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from polyloom.durable import json_digest
+from releases.search import Searcher
+from retrieval.recall_log import RecallLog
+
+RECORD = "index.json"
+
+
+class LiveIndex:
+    """The index of a release, opened again when it has changed."""
+
+    def __init__(self, sealed: Path, *, facts: Mapping[str, Any], indexes: Path | None) -> None:
+        self._sealed = sealed
+        self._facts = facts["index"]
+        self._digests = field_digests(facts) if facts["index"] else {}
+        self._live = None if indexes is None or not facts["index"] else indexes / space_of(facts)
+        self._opened: tuple[object, Searcher] | None = None
+
+    def searcher(self) -> Searcher:
+        """The present state. Raises IntegrityError naming what of it is missing or changed."""
+        folder, stamp = self._present()
+        if self._opened is None or self._opened[0] != stamp:
+            trusted = folder == self._sealed
+            watch = None if self._live is None else recall_log(self._live)
+            found = Searcher.open(folder, facts=self._facts, digests=self._digests, trusted=trusted, watch=watch)
+            self._opened = (stamp, found)
+        return self._opened[1]
+
+    def _present(self) -> tuple[Path, object]:
+        """The folder of the present state, and what changes when that does."""
+        if self._live is not None:
+            try:
+                state = (self._live / RECORD).stat()
+            except FileNotFoundError:
+                pass
+            else:
+                return self._live, (state.st_mtime_ns, state.st_ino)
+        return self._sealed, None
+
+
+def field_digests(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The encoder of each field of an index, by what a bundle's `application.json` says."""
+    found = {name: facts["modalities"][name]["digest"] for name in facts["index"]["embed"]}
+    return found | {name: one["digest"] for name, one in facts["index"].get("align", {}).items()}
+
+
+def space_of(facts: Mapping[str, Any]) -> str:
+    """What an index must share with a release to be its own: encoders, columns, and whether words are searched."""
+    index = facts["index"]
+    same = {"fields": field_digests(facts), "columns": index["columns"], "keyword": index.get("keyword", False)}
+    return json_digest(same)[:32]
+
+
+def recall_log(live: Path) -> RecallLog:
+    """Where it is noted what searches over a changing index, or its sealed one, overlooked."""
+    return RecallLog(live.with_name(f"{live.name}.recall.jsonl"))
