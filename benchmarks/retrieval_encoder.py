@@ -22,7 +22,9 @@ SCENARIO: dict[str, Any] = {
     "name": "retrieval",
     "title": "Texts that are searched",
     "data": {
-        "texts": {"kind": "table", "path": "texts.jsonl", "key": "id", "text": ["text"], "columns": {"set": "category"}},
+        "texts": {
+            "kind": "table", "path": "texts.jsonl", "key": "id", "text": ["text"], "columns": {"set": "category"},
+        },
     },
     "modalities": {
         TEXT: {
