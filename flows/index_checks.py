@@ -27,6 +27,7 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
         ("index.group", group, columns),
     ):
         yield from (unknown(place, name, known) for name in given if name not in known)
+    yield from query_problems(scenario)
     if index.keyword and not scenario.data[index.rows].text:
         yield f"index.keyword: data.{index.rows} names no text to take words from. Add `text: [COLUMN]` to it."
     if not rankings:
@@ -39,3 +40,19 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
     for task, side in index.align.items():
         if task in scenario.tasks and side not in (inputs := task_inputs(scenario, task)) and len(inputs) == 2:
             yield unknown(f"index.align.{task}", side, inputs)
+
+
+def query_problems(scenario: Scenario) -> Iterator[str]:
+    """Questions that cannot be asked of the index."""
+    index = scenario.index
+    if index is None or index.queries is None:
+        return
+    if not index.keyword:
+        yield "index.queries: they tell how much words count, and the index has none. Add `keyword: true`."
+    if index.queries.rows not in scenario.data:
+        yield unknown("index.queries.rows", index.queries.rows, scenario.data)
+        return
+    columns = scenario.data[index.queries.rows].column_names()
+    for place, name in (("text", index.queries.text), ("item", index.queries.item)):
+        if name not in columns:
+            yield unknown(f"index.queries.{place}", name, columns)

@@ -19,6 +19,14 @@ from flows.techniques_spec import Techniques
 from flows.tune_spec import Tune
 
 
+class Queries(Section):
+    """Questions whose answers are known: a table, its column of questions, and that of the answering items' keys."""
+
+    rows: str
+    text: str
+    item: str
+
+
 class Index(Section):
     """What can be found, and by which modalities; with `keyword` also by the words that items' texts hold.
 
@@ -26,13 +34,14 @@ class Index(Section):
     `weights` are what each ranking counts: a modality's, an alignment's, and that of `keyword`. Without `kind` the size
     decides and how many MiB, `memory_mib`, the vectors of one modality may take in memory. A share of the queries,
     `watch`, is asked again exactly where an index may overlook something; when fewer than `recall` of the ten nearest
-    were found, the next indexing rebuilds it.
+    were found, the next indexing rebuilds it. `queries` say how much words are to count beside vectors.
     """
 
     rows: str
     embed: tuple[str, ...]
     align: dict[str, str] = {}
     keyword: bool = False
+    queries: Queries | None = None
     kind: Literal["flat", "ivf_flat", "ivf_sq8", "ivf_pq", "hnsw"] | None = None
     memory_mib: Positive | None = None
     watch: Share = 0.01

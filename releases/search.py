@@ -21,7 +21,6 @@ from retrieval.highlights import highlights
 from retrieval.joining import USUAL_SHARE, join
 from retrieval.rank_fusion import reciprocal_rank_fusion
 from retrieval.recall_log import RecallLog, recall_at_k
-from retrieval.vectors import DECIMALS
 from retrieval.where import parse_filter
 from retrieval.words import KEYWORD, terms
 
@@ -211,10 +210,10 @@ class Searcher:
     def _cosines(self, asked: Asked, held: Mapping[str, float], known: Mapping[str, float]) -> dict[str, float]:
         """The cosines of those items that only words found."""
         assert asked.worded is not None
+        from retrieval.hybrid import cosines_of
+
         query = asked.vectors[asked.worded][0][0]
-        unit = query / np.linalg.norm(query)
-        others = self.snapshot.field(asked.worded).vectors([item for item in held if item not in known])
-        return {item: round(float(vector @ unit), DECIMALS) for item, vector in others.items()}
+        return cosines_of(self.snapshot.field(asked.worded), query, [item for item in held if item not in known])
 
     def _depth(self, needed: int) -> int:
         """How many of each ranking are joined: in leaps, so that neighbouring pages cut one and the same ranking."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 from flows.scenario_columns import task_inputs
 from flows.stages.encoders import AnyEncoder, embed_values
 from flows.stages.job import Job
+from flows.stages.keyword_share import keyword_share
 from heads.onnx_sides import OnnxSide, side_graph
 from modalities.encoders.onnx import open_session
 from modalities.preparation.protocol import text_value
@@ -51,6 +52,9 @@ def build_index(job: Job, folder: Path, encoders: Mapping[str, AnyEncoder], *, p
         items = items_of(table, vectors=own, words=words)
         publish_index(folder, items, fields=fields, keyword=settings.keyword, kind=settings.kind, memory=memory(job))
         bar.advance(len(table))
+    if settings.keyword:
+        known_encoders = {name: field.encoder_digest for name, field in fields.items()}
+        report["fusion"] = keyword_share(job, folder, dict(encoders), known_encoders, progress=progress)
     return report
 
 

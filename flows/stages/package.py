@@ -24,6 +24,7 @@ from polyloom.version import code_version
 from releases.bundle import seal
 from releases.card import model_card
 from releases.runtime import INDEX
+from retrieval.joining import USUAL_SHARE
 
 
 def package(job: Job, *, progress: Progress) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def write_facts(job: Job, folder: Path, encoders: dict[str, AnyEncoder], index: 
         }
     )
     metrics = (job.finished("evaluate") or {})["metrics"]
-    write_json(folder / "application.json", application(scenario, encoders, aligned))
+    write_json(folder / "application.json", application(scenario, encoders, aligned, index.get("fusion", {})))
     write_json(folder / "scenario.json", scenario.model_dump(mode="json"))
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "snapshot.json", {**job.ref["data"], "index": {"rows": index.get("rows", 0)}})
@@ -84,7 +85,7 @@ def write_facts(job: Job, folder: Path, encoders: dict[str, AnyEncoder], index: 
 
 
 def application(
-    scenario: Scenario, encoders: dict[str, AnyEncoder], aligned: dict[str, dict[str, str]]
+    scenario: Scenario, encoders: dict[str, AnyEncoder], aligned: dict[str, dict[str, str]], fusion: dict[str, Any]
 ) -> dict[str, Any]:
     """The facts that `releases.runtime` opens a bundle by."""
     modalities = {
@@ -103,11 +104,13 @@ def application(
         "modalities": modalities,
         "tasks": list(scenario.tasks),
         "targets": targets,
-        "index": index_facts(scenario, aligned),
+        "index": index_facts(scenario, aligned, fusion),
     }
 
 
-def index_facts(scenario: Scenario, aligned: dict[str, dict[str, str]]) -> dict[str, Any] | None:
+def index_facts(
+    scenario: Scenario, aligned: dict[str, dict[str, str]], fusion: dict[str, Any]
+) -> dict[str, Any] | None:
     """What search must know about the items."""
     if scenario.index is None:
         return None
@@ -121,6 +124,7 @@ def index_facts(scenario: Scenario, aligned: dict[str, dict[str, str]]) -> dict[
         "watch": scenario.index.watch,
         "recall": scenario.index.recall,
         "words": list(rows.text),
+        "keyword_share": fusion.get("share", USUAL_SHARE),
         "weights": dict(scenario.index.weights),
         "show": list(scenario.index.show or [*rows.text, *rows.columns]),
         "group": scenario.index.group,
