@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from flows.scenario_columns import task_inputs
 from flows.source_checks import unknown
 from flows.spec import Scenario
+from releases.reranker import RERANK
 from retrieval.words import KEYWORD
 
 
@@ -19,6 +20,7 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
     columns = scenario.data[index.rows].column_names()
     group = [index.group] if index.group else []
     rankings = [*index.embed, *index.align, *([KEYWORD] if index.keyword else [])]
+    read_again = [RERANK] if index.rerank else []
     for place, given, known in (
         ("index.embed", index.embed, scenario.modalities),
         ("index.align", index.align, [name for name, task in scenario.tasks.items() if task.kind == "alignment"]),
@@ -28,11 +30,13 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
     ):
         yield from (unknown(place, name, known) for name in given if name not in known)
     yield from query_problems(scenario)
+    if index.rerank and not scenario.data[index.rows].text:
+        yield f"index.rerank: data.{index.rows} names no text to be read. Add `text: [COLUMN]` to it."
     if index.keyword and not scenario.data[index.rows].text:
         yield f"index.keyword: data.{index.rows} names no text to take words from. Add `text: [COLUMN]` to it."
     if not rankings:
         yield "index.embed: empty, so nothing could be found. Name a modality, or add `keyword: true`."
-    for name in {one for one in rankings if rankings.count(one) > 1}:
+    for name in {one for one in rankings if [*rankings, *read_again].count(one) > 1}:
         yield (
             f"index.embed: {name!r} would name two rankings: modalities, alignments and {KEYWORD!r}, the ranking by "
             "words, need names of their own. Call one of them otherwise."

@@ -27,6 +27,15 @@ class Queries(Section):
     item: str
 
 
+class Rerank(Section):
+    """A given cross-encoder that reads the first `candidates` hits together with the question, and orders them anew."""
+
+    model: str
+    weights: str = "hub"
+    max_tokens: Annotated[int, Field(ge=16, le=8192)] = 256
+    candidates: Annotated[int, Field(ge=2, le=1000)] = 50
+
+
 class Index(Section):
     """What can be found, and by which modalities; with `keyword` also by the words that items' texts hold.
 
@@ -42,6 +51,7 @@ class Index(Section):
     align: dict[str, str] = {}
     keyword: bool = False
     queries: Queries | None = None
+    rerank: Rerank | None = None
     kind: Literal["flat", "ivf_flat", "ivf_sq8", "ivf_pq", "hnsw"] | None = None
     memory_mib: Positive | None = None
     watch: Share = 0.01

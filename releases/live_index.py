@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from polyloom.durable import json_digest
+from releases.reranker import FOLDER, Reranker
 from releases.search import Searcher
 from retrieval.recall_log import RecallLog
 
@@ -19,6 +20,8 @@ class LiveIndex:
         self._facts = facts["index"]
         self._digests = field_digests(facts) if facts["index"] else {}
         self._live = None if indexes is None or not facts["index"] else indexes / space_of(facts)
+        self._reranker = sealed.with_name(FOLDER)
+        self._rerank: Reranker | None = None
         self._opened: tuple[object, Searcher] | None = None
 
     def searcher(self) -> Searcher:
@@ -26,8 +29,12 @@ class LiveIndex:
         folder, stamp = self._present()
         if self._opened is None or self._opened[0] != stamp:
             trusted = folder == self._sealed
+            if self._rerank is None and self._reranker.is_dir():
+                self._rerank = Reranker.open(self._reranker)
             watch = None if self._live is None else recall_log(self._live)
-            found = Searcher.open(folder, facts=self._facts, digests=self._digests, trusted=trusted, watch=watch)
+            found = Searcher.open(
+                folder, facts=self._facts, digests=self._digests, trusted=trusted, watch=watch, rerank=self._rerank
+            )
             self._opened = (stamp, found)
         return self._opened[1]
 

@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polyloom.errors import RequestError, suggestion
-from releases.found import Found, Hit, Wishes
+from releases.found import Found, Wishes
+from releases.reranker import RERANK
+from releases.shown_items import ShownItems
 from retrieval.diversity import maximal_marginal_relevance
-from retrieval.facets import facet_counts
 from retrieval.grouping import best_per_group
-from retrieval.highlights import highlights
 from retrieval.joining import USUAL_SHARE, join
 from retrieval.rank_fusion import reciprocal_rank_fusion
 from retrieval.recall_log import RecallLog, recall_at_k
@@ -27,6 +27,7 @@ from retrieval.words import KEYWORD, terms
 if TYPE_CHECKING:
     from retrieval.snapshot import Snapshot
 
+Rerank = Callable[[str, Sequence[str]], np.ndarray]
 CANDIDATES = 100
 KEPT_MASKS = 32
 RECALL_AT = 10
@@ -38,18 +39,30 @@ class Asked:
     """A question: a vector [1, dim] by field with how far its encoder can read it, 0..1, and words.
 
     `worded` is the field whose vectors are of texts too: its cosines and the keyword scores make one ranking.
+    `question` is what a reranker reads: the words, whether or not the index is searched by them.
     """
 
     vectors: Mapping[str, tuple[np.ndarray, float]]
     words: str | None = None
     worded: str | None = None
+    question: str | None = None
 
 
 class Searcher:
     """One opened state of an index; `facts` is what its release says of the items."""
 
-    def __init__(self, snapshot: "Snapshot", *, facts: Mapping[str, Any], watch: RecallLog | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: "Snapshot",
+        *,
+        facts: Mapping[str, Any],
+        watch: RecallLog | None = None,
+        rerank: Rerank | None = None,
+    ) -> None:
         self.snapshot = snapshot
+        self._rerank = rerank
+        self._read_again: int = facts.get("rerank", 0)
+        self._words: Sequence[str] = facts.get("words", ())
         self._watch = watch
         self._watched_share: float = facts.get("watch", 0.0)
         self.fields: tuple[str, ...] = snapshot.fields
@@ -58,8 +71,7 @@ class Searcher:
         self._weights: dict[str, float] = facts["weights"]
         self._share: float = facts.get("keyword_share", USUAL_SHARE)
         self._group: str | None = facts["group"]
-        self._image: str | None = facts["image"]
-        self._show: Sequence[str] = facts["show"]
+        self._shown = ShownItems(snapshot, facts=facts)
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
 
     @classmethod
@@ -71,20 +83,23 @@ class Searcher:
         digests: Mapping[str, str],
         trusted: bool = False,
         watch: RecallLog | None = None,
+        rerank: Rerank | None = None,
     ) -> "Searcher":
         """Open the index in a folder; each field must belong to the encoder of that digest.
 
-        A share of the queries is asked again exactly, and what they overlooked is noted in `watch`.
+        A share of the queries is asked again exactly, and what they overlooked is noted in `watch`; `rerank` scores
+        passages together with the words of a question.
         """
         # faiss takes half a second to import, and a release without an index needs none.
         from retrieval.live import open_index
 
-        return cls(open_index(folder, encoders=digests, trusted=trusted), facts=facts, watch=watch)
+        return cls(open_index(folder, encoders=digests, trusted=trusted), facts=facts, watch=watch, rerank=rerank)
 
     @property
     def rankings(self) -> tuple[str, ...]:
         """What items can be found by."""
-        return (*self.fields, *([KEYWORD] if self.keyword else []))
+        again = [RERANK] if self._rerank is not None else []
+        return (*self.fields, *([KEYWORD] if self.keyword else []), *again)
 
     def find(self, asked: Asked, wishes: Wishes, *, learned: bool = False, but: Collection[str] = ()) -> Found:
         """The best items for a question, `but` left out; with `learned` only those of the training split.
@@ -142,10 +157,10 @@ class Searcher:
         }
         readable = self.keyword and asked.words is not None and terms(asked.words) and weights[KEYWORD] > 0
         if not vectors and not readable:
-            raise RequestError(
-                f"Nothing in the question can be searched; this index finds by {', '.join(self.rankings)}."
-            )
-        return Asked(vectors, asked.words if readable else None, asked.worded if asked.worded in vectors else None)
+            known = [name for name in self.rankings if name != RERANK]
+            raise RequestError(f"Nothing in the question can be searched; this index finds by {', '.join(known)}.")
+        worded = asked.worded if asked.worded in vectors else None
+        return Asked(vectors, asked.words if readable else None, worded, question=asked.words)
 
     def _mask(self, where: str | None, *, learned: bool) -> np.ndarray | None:
         """Which items may be found; None for all."""
@@ -178,15 +193,30 @@ class Searcher:
             found[asked.worded] |= self._cosines(asked, held, found[asked.worded])
         left_out = set(but)
         ranking = [hit for hit in self._ranking(asked, wishes, found, held) if hit[0] not in left_out]
-        grouped = self._grouped(ranking, wishes)
+        grouped = self._reranked(self._grouped(ranking, wishes), asked, wishes, ranks)
         if wishes.diversity:
             vectors = self.snapshot.field(asked.worded or next(iter(found))).vectors([item for item, _ in grouped])
             grouped = maximal_marginal_relevance(
                 grouped, vectors=vectors, diversity=wishes.diversity, k=max(1, min(wishes.last, len(grouped)))
             )
         page = grouped[wishes.last - wishes.k : wishes.last]
-        facets = self._facets([item for item, _ in ranking], wishes.facets)
-        return Found(hits=self._hits(page, ranks, found, asked.words), facets=facets)
+        return Found(
+            hits=self._shown.hits(page, ranks=ranks, cosines=found, words=asked.words),
+            facets=self._shown.counts([item for item, _ in ranking], wishes.facets),
+        )
+
+    def _reranked(
+        self, ranking: list[tuple[str, float]], asked: Asked, wishes: Wishes, ranks: dict[str, dict[str, int]]
+    ) -> list[tuple[str, float]]:
+        """The first hits in the order of a cross-encoder, which reads each with the question; then the others."""
+        if self._rerank is None or not asked.question or not wishes.weights.get(RERANK, 1.0):
+            return ranking
+        first = ranking[: self._read_again]
+        rows = self.snapshot.rows([item for item, _ in first], list(self._words))
+        passages = ["\n".join(str(value) for value in rows[item].values() if value) for item, _ in first]
+        order = np.argsort(-self._rerank(asked.question, passages), kind="stable").tolist()
+        ranks[RERANK] = {first[place][0]: rank for rank, place in enumerate(order, start=1)}
+        return [*(first[place] for place in order), *ranking[self._read_again :]]
 
     def _ranking(
         self, asked: Asked, wishes: Wishes, found: Mapping[str, Mapping[str, float]], held: Mapping[str, float]
@@ -227,7 +257,7 @@ class Searcher:
         group = self._group
         rows = self.snapshot.rows([item for item, _ in ranking], [group])
         values = {item: None if row[group] is None else str(row[group]) for item, row in rows.items()}
-        wanted = len(ranking) if wishes.diversity else wishes.last
+        wanted = len(ranking) if wishes.diversity else max(wishes.last, self._read_again)
         return best_per_group(ranking, group_of=values.get, k=max(1, wanted))
 
     def _wordings(self, item: str) -> list[str]:
@@ -237,47 +267,3 @@ class Searcher:
             return []
         same = self.snapshot.marked(lambda table: np.asarray(pc.is_in(table[self._group], pa.array([value]))))
         return [self.snapshot.ids[place] for place in np.flatnonzero(same).tolist()]
-
-    def _facets(self, items: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-        """How often the values of these columns stand among the candidates."""
-        if not names:
-            return {}
-        known = [name for name in names if name in self._columns]
-        rows = self.snapshot.taken(items, known) if items else pa.table({})
-        return facet_counts(rows, self._columns, names=names) if items else {name: [] for name in names}
-
-    def _hits(
-        self,
-        page: Sequence[tuple[str, float]],
-        ranks: Mapping[str, Mapping[str, int]],
-        found: Mapping[str, Mapping[str, float]],
-        words: str | None,
-    ) -> list[Hit]:
-        """A page's hits with all that is shown of them."""
-        rows = self.snapshot.rows([item for item, _ in page])
-        return [
-            Hit(
-                id=item,
-                score=score,
-                row={name: rows[item][name] for name in self._show},
-                ranks={name: own[item] for name, own in ranks.items() if item in own},
-                cosines={name: hits[item] for name, hits in found.items() if item in hits},
-                image=rows[item].get(self._image) if self._image else None,
-                terms=self._terms(item, words) if item in ranks.get(KEYWORD, {}) else {},
-                highlights=self._highlights(rows[item], words),
-            )
-            for item, score in page
-        ]
-
-    def _terms(self, item: str, words: str | None) -> dict[str, float]:
-        """What each word of the question adds to an item."""
-        keywords = self.snapshot.keywords
-        return keywords.explain(words, item) if keywords is not None and words is not None else {}
-
-    def _highlights(self, row: Mapping[str, Any], words: str | None) -> dict[str, Any]:
-        """Where the shown texts hold a word of the question."""
-        if words is None:
-            return {}
-        texts = {name: row[name] for name in self._show if self._columns.get(name) == "text" and row.get(name)}
-        spans = {name: highlights(text, words) for name, text in texts.items() if isinstance(text, str)}
-        return {name: found for name, found in spans.items() if found}

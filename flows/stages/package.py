@@ -15,6 +15,7 @@ from flows.stages.encoders import AnyEncoder, graph_folder, open_encoder
 from flows.stages.fitted import encoder_strategy
 from flows.stages.index import alignment_digest, build_index
 from flows.stages.job import Job
+from flows.stages.reranking import export_reranker
 from flows.stages.variant import STAGE
 from modalities.weights import PACKAGED
 from polyloom.durable import publish_folder, read_json, write_json
@@ -23,6 +24,7 @@ from polyloom.progress import Progress
 from polyloom.version import code_version
 from releases.bundle import seal
 from releases.card import model_card
+from releases.reranker import FOLDER as RERANKER
 from releases.runtime import INDEX
 from retrieval.joining import USUAL_SHARE
 
@@ -37,6 +39,7 @@ def package(job: Job, *, progress: Progress) -> dict[str, Any]:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     index = build_index(job, staging / INDEX, encoders, progress=progress)
+    export_reranker(job, staging / RERANKER, progress=progress)
     copy_parts(job, staging)
     write_facts(job, staging, encoders, index)
     digest = seal(staging)
@@ -124,6 +127,7 @@ def index_facts(
         "watch": scenario.index.watch,
         "recall": scenario.index.recall,
         "words": list(rows.text),
+        "rerank": scenario.index.rerank.candidates if scenario.index.rerank else 0,
         "keyword_share": fusion.get("share", USUAL_SHARE),
         "weights": dict(scenario.index.weights),
         "show": list(scenario.index.show or [*rows.text, *rows.columns]),

@@ -55,6 +55,11 @@ def write_inference(folder: Path, *, seed: int = 0, answers: Sequence[str] = INF
     return folder
 
 
+def write_cross_encoder(folder: Path, *, answers: int = 1) -> Path:
+    """A BERT that scores pairs of texts, of a few thousand weights."""
+    return write_inference(folder, answers=[f"answer {number}" for number in range(answers)])
+
+
 def write_tokenizer(folder: Path) -> None:
     """A WordPiece tokenizer over `WORDS`; every Chinese character is a word of its own."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
