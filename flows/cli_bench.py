@@ -25,6 +25,7 @@ BENCHES = {
     "explanation": "whether what explanations name most important changes the answer more than anything else",
     "continual": "Banking77 in 7 steps of 11 intents: replay and others against one fit over all rows",
     "compression": "Banking77 by a distilled int8 student: accuracy and speed against its teacher; what pruning costs",
+    "retrieval": "an index under kills, of a million vectors, its quality in two languages, words that find pictures",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }

@@ -48,8 +48,8 @@ def forget_items(given: str, keys: Sequence[str], *, progress: Progress) -> Resu
         raise RequestError(f"{name} was never ingested, so it holds nothing to forget. Next: polyloom ingest {name}")
     sources = table_sources(loaded.scenario, beside=loaded.path.parent) if loaded else []
     with ExitStack() as stack:
-        for lock in (f"run-{name}", f"ingest-{name}"):
-            said = functools.partial(progress.log, f"waiting: {name} is being run or ingested")
+        for lock in (f"run-{name}", f"ingest-{name}", f"index-{name}"):
+            said = functools.partial(progress.log, f"waiting: {name} is being run, ingested or indexed")
             stack.enter_context(locked(home() / "locks" / lock, waiting=said))
         cleaned: Result = {}
 

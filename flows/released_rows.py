@@ -93,10 +93,10 @@ def _pictures(bundle: Path) -> Iterator[tuple[str, str]]:
 def _items(bundle: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Some columns of the items that a release was sealed with; none where it has no index."""
     from retrieval.live import open_index
-    from retrieval.state import read_state
+    from retrieval.state import RECORD, read_state
 
     folder = bundle / INDEX
-    if not folder.is_dir():
+    if not (folder / RECORD).is_file():
         return []
     encoders = {name: field.encoder_digest for name, field in read_state(folder).fields.items()}
     rows: list[dict[str, Any]] = open_index(folder, encoders=encoders, trusted=True).table(columns).to_pylist()

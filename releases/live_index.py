@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from polyloom.durable import json_digest
+from polyloom.errors import IntegrityError
 from releases.reranker import FOLDER, Reranker
 from releases.search import Searcher
 from retrieval.recall_log import RecallLog
@@ -47,6 +48,11 @@ class LiveIndex:
                 pass
             else:
                 return self._live, (state.st_mtime_ns, state.st_ino)
+        if not (self._sealed / RECORD).is_file():
+            raise IntegrityError(
+                f"{self._sealed} holds no index that this version of polyloom reads: the release is of one before. Run "
+                "the scenario again: polyloom run SCENARIO"
+            )
         return self._sealed, None
 
 

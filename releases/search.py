@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class Searcher:
         self._group: str | None = facts["group"]
         self._shown = ShownItems(snapshot, facts=facts)
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
 
     @classmethod
     def open(
@@ -172,11 +174,14 @@ class Searcher:
 
     def _where(self, where: str) -> np.ndarray:
         """The items that a filter lets through; the last filters are remembered."""
-        if where not in self._masks:
-            self._masks[where] = self.snapshot.marked(parse_filter(where, self._columns).mask)
-            while len(self._masks) > KEPT_MASKS:
-                self._masks.popitem(last=False)
-        return self._masks[where]
+        mask = self._masks.get(where)
+        if mask is None:
+            mask = self.snapshot.marked(parse_filter(where, self._columns).mask)
+            with self._lock:
+                self._masks[where] = mask
+                while len(self._masks) > KEPT_MASKS:
+                    self._masks.popitem(last=False)
+        return mask
 
     def _answer(
         self,

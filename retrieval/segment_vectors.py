@@ -16,7 +16,7 @@ EXACT, NEAR, PRESENT = ".exact.faiss", ".near.faiss", ".present.npy"
 # Above what float32 sums may be wrong by, relative to the score, and what rounding may move.
 TOLERANCE = 2e-5
 # So many allowed items are compared one by one, whatever the kind.
-FEW = 20_000
+FEW = 2_000
 
 
 class Near(NamedTuple):

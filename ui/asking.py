@@ -164,7 +164,8 @@ def search(
 ) -> Results:
     """A page of the best items. Raises RequestError, and FilterError for a filter that cannot be understood."""
     check_picture(image)
-    counted = [name for name, kind in runtime.facts["index"]["columns"].items() if kind in COUNTED]
+    columns, shown = runtime.facts["index"]["columns"], runtime.facts["index"]["show"]
+    counted = [name for name in shown if columns.get(name) in COUNTED]
     wishes = Wishes(k=k, page=page, where=where.strip() or None, facets=counted[:COUNTED_COLUMNS])
     begun = time.perf_counter()
     found = runtime.find(wishes, text=text, image=image, like=like)

@@ -75,7 +75,7 @@ def forget_in_indexes(scenario: str, keys: Sequence[str]) -> int:
     """
     for bundle in sorted((home() / "releases" / scenario).glob("*/application.json")):
         facts = read_json(bundle)
-        if facts["index"] and (bundle.parent / INDEX).is_dir():
+        if facts["index"] and (bundle.parent / INDEX / RECORD).is_file():
             place = place_of(bundle.parent, facts)
             if not place.is_live and any(key in place.open().ids for key in keys):
                 place.writer()

@@ -13,6 +13,7 @@ from flows.stages.encoders import embed_values
 from flows.stages.job import Job, modality_values
 from flows.target_assembly import target_values
 from heads.decoder import Decoder
+from polyloom.durable import locked
 from polyloom.errors import IntegrityError, RegistryError, RequestError
 from polyloom.home import home
 from polyloom.progress import Progress
@@ -57,7 +58,8 @@ def release(job: Job, packaged: dict[str, Any], *, tracking_uri: str, progress: 
                 if attempt == ATTEMPTS - 1:
                     raise
     if verdict.passed and job.scenario.index is not None:
-        follow(index_place(Runtime.open(folder)), snapshot=job.ref["data"]["id"])
+        with locked(home() / "locks" / f"index-{job.scenario.name}"):
+            follow(index_place(Runtime.open(folder)), snapshot=job.ref["data"]["id"])
     aliases = store.resolve(job.scenario.name, version).aliases
     alias = "champion" if "champion" in aliases else "candidate"
     return {"version": version, "digest": digest, "alias": alias, "passed": verdict.passed, "verdict": asdict(verdict)}

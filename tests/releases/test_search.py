@@ -129,3 +129,11 @@ def test_a_release_without_an_index_says_so(tmp_path):
     seal(tmp_path / "bundle")
     with pytest.raises(RequestError, match=r"'shop' has no index\. Add a section `index`"):
         Runtime.open(tmp_path / "bundle").search(text="lamp")
+
+
+def test_a_release_of_before_says_what_to_do(tmp_path):
+    make_small_bundle(tmp_path / "bundle")
+    (tmp_path / "bundle" / "index" / "index.json").unlink()
+    seal(tmp_path / "bundle")
+    with pytest.raises(IntegrityError, match=r"the release is of one before\. Run the scenario again"):
+        Runtime.open(tmp_path / "bundle").search(text="lamp")
