@@ -71,16 +71,18 @@ def graph_encoder(job: "Job", variant: "Variant | None" = None) -> "OnnxEncoder"
 
 def unit_vectors(job: "Job", texts: Sequence[str], *, variant: "Variant | None" = None) -> np.ndarray:
     """Unit vectors [texts, dim], zeros for a blank text; each different text is embedded once."""
+    return at_length_one(embedded(job, texts, encoder=graph_encoder(job, variant)))
+
+
+def embedded(job: "Job", texts: Sequence[str], *, encoder: "OnnxEncoder") -> np.ndarray:
+    """Vectors [texts, dim] as a run makes and keeps them: tokenised, those of like length together."""
     from flows.stages.encoders import embed_values
     from flows.stages.job import modality_values
     from polyloom.progress import SILENT
 
     preparation = job.preparations[TEXT]
     given = modality_values(preparation, [{"text": text} for text in texts])
-    encoder = graph_encoder(job, variant)
-    return at_length_one(
-        embed_values(given, preparation=preparation, encoder=encoder, name=TEXT, progress=SILENT).vectors
-    )
+    return embed_values(given, preparation=preparation, encoder=encoder, name=TEXT, progress=SILENT).vectors
 
 
 def at_length_one(vectors: np.ndarray) -> np.ndarray:

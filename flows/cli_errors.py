@@ -1,5 +1,6 @@
 """Errors at the command line: what polyloom raised on purpose is one message and an exit code, never a trace."""
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -28,6 +29,10 @@ class Guarded(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted; the same command goes on where this one stopped", err=True)
             sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read the output has seen enough, such as `head`; what is left in the buffer goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
         except Exception as error:  # noqa: BLE001 - the last resort of the program
             click.echo(f"error: unforeseen {type(error).__name__}: {error}\nThe trace is in {keep_trace()}.", err=True)
             sys.exit(1)

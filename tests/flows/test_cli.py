@@ -1,6 +1,9 @@
 """The command line itself: exit codes, messages, and nothing on stdout but the answer."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -123,3 +126,10 @@ def test_a_process_of_its_own_ends_with_the_same_codes(tmp_path, polyloom_home):
     valid = in_process_of_its_own("scenarios", "--json", environment=environment, folder=tmp_path)
     assert valid.code == 0
     assert json.loads(valid.out)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    command = f"{sys.executable} -m flows.cli scenarios --json | true; echo ${{PIPESTATUS[0]}}"
+    own = {**os.environ, "POLYLOOM_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=own, check=True)
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
