@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -120,6 +121,8 @@ def text_vectors(data: Path, *, most: int | None = None) -> np.ndarray:
         print(f"embedding {len(texts):,} texts, once", file=sys.stderr, flush=True)
         from benchmarks.retrieval_encoder import TEXT, at_length_one, graph_encoder, prepared_job
 
+        # An embedding that was broken off leaves it.
+        shutil.rmtree(kept.with_suffix(".job"), ignore_errors=True)
         job = prepared_job(kept.with_suffix(".job"), texts[:64])
         encoder, preparation = graph_encoder(job), job.preparations[TEXT]
         order = np.argsort([len(text) for text in texts], kind="stable")

@@ -22,7 +22,7 @@ BITS = 8
 class Reach:
     """How far an approximate search looks: lists of an inverted file, or candidates in a graph."""
 
-    lists: int = 16
+    lists: int = 64
     breadth: int = BREADTH
 
 
@@ -88,12 +88,19 @@ def training_rows(vectors: np.ndarray, lists: int) -> np.ndarray:
     return sample
 
 
+def promising(index: Any, k: int) -> int:
+    """How many candidates are scored again for k hits: the coarser an index counts, the more."""
+    return max(10 * k, 100) if isinstance(index, faiss.IndexIVFPQ) else k + max(k, 10)
+
+
 def parameters(index: Any, reach: Reach, *, selector: Any, share: float = 1.0) -> Any:
     """What faiss is told of one search: how far it looks, wider where only a `share` of the items may be found."""
     wider = 1.0 / max(share, 1e-6)
+    # What is allowed lies near the query as densely as the rest: fewer lists than in proportion hold as many of it.
+    wider_lists = wider**0.45
     if isinstance(index, faiss.IndexHNSW):
         # The stubs of faiss describe the C++ names and calls, not the Python ones.
         breadth = int(min(reach.breadth * wider, 4096))
         return faiss.SearchParametersHNSW(efSearch=breadth, sel=selector)  # type: ignore[attr-defined]
-    lists = int(min(max(1, round(reach.lists * wider)), index.nlist))
+    lists = int(min(max(1, round(reach.lists * wider_lists)), index.nlist))
     return faiss.SearchParametersIVF(nprobe=lists, sel=selector)  # type: ignore[call-arg]

@@ -44,8 +44,8 @@ class Column:
             values = pc.cast(held, TYPES[self.kind], safe=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataError(f"The column {self.name!r} holds {held.type}, which is not {self.kind}.") from error
-        if self.kind == "number":
-            return pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
+        if self.kind == "number" and pc.any(wrong := pc.is_nan(values)).as_py():
+            return pc.if_else(wrong, pa.scalar(None, pa.float64()), values)
         return values
 
 

@@ -1,5 +1,7 @@
 """The vectors of one field of a segment: all of them as they are, memory-mapped, and for many an approximate index."""
 
+import os
+import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any, NamedTuple
 import faiss
 import numpy as np
 
-from retrieval.kinds import Kind, Reach, build_near, parameters
+from retrieval.kinds import Kind, Reach, build_near, parameters, promising
 from retrieval.metrics import Metric, faiss_metric, scores
 from retrieval.selection import Selection
 
@@ -17,6 +19,8 @@ EXACT, NEAR, PRESENT = ".exact.faiss", ".near.faiss", ".present.npy"
 TOLERANCE = 2e-5
 # So many allowed items are compared one by one, whatever the kind.
 FEW = 2_000
+# So many vectors are read from the file: what is mapped for them would count as memory in use, 64 KiB each.
+READ_ONE_BY_ONE = 256
 
 
 class Near(NamedTuple):
@@ -38,14 +42,40 @@ class Mapped:
         }  # fmt: skip
 
 
+class VectorFile:
+    """The vectors at the end of a flat faiss index's file, read one by one, so that no memory is mapped for them."""
+
+    def __init__(self, path: Path, *, count: int, dim: int) -> None:
+        self._file = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+        self._dim = dim
+        self._begin = os.fstat(self._file).st_size - count * dim * 4
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """The vectors at these places [places, dim]."""
+        found = np.empty((len(places), self._dim), np.float32)
+        for row, place in enumerate(places.tolist()):
+            os.preadv(self._file, [found[row]], self._begin + place * self._dim * 4)
+        return found
+
+
 class SegmentVectors:
     """Vectors at the places 0, 1, ...; `present` marks those that are there, None for all."""
 
-    def __init__(self, *, exact: Any, near: Any | None, present: np.ndarray | None, metric: Metric) -> None:
+    def __init__(
+        self,
+        *,
+        exact: Any,
+        near: Any | None,
+        present: np.ndarray | None,
+        metric: Metric,
+        rows: "VectorFile | None" = None,
+    ) -> None:
         self.present = present
         self.metric: Metric = metric
         self._exact = exact
         self._near = near
+        self._rows = rows
 
     def __len__(self) -> int:
         return int(self._exact.ntotal)
@@ -57,6 +87,8 @@ class SegmentVectors:
 
     def at(self, places: np.ndarray) -> np.ndarray:
         """The vectors at these places [places, dim]."""
+        if len(places) <= READ_ONE_BY_ONE and self._rows is not None:
+            return self._rows.at(places)
         found: np.ndarray = self._exact.reconstruct_batch(places)
         return found
 
@@ -78,7 +110,7 @@ class SegmentVectors:
             return self.exact(queries, k, allowed=allowed)
         selector, share = (None, 1.0) if allowed is None else (allowed.selector, allowed.count / len(self))
         how = parameters(self._near, reach, selector=selector, share=share)
-        _, found = self._near.search(queries, min(len(self), k + max(k, 10)), params=how)
+        _, found = self._near.search(queries, min(len(self), promising(self._near, k)), params=how)
         return [self._best(query, places[places >= 0], k) for query, places in zip(queries, found, strict=True)]
 
     def _best(self, query: np.ndarray, places: np.ndarray, k: int) -> Near:
@@ -139,11 +171,13 @@ def write_vectors(
 def open_vectors(folder: Path, name: str, *, metric: Metric) -> SegmentVectors:
     """What `write_vectors` left."""
     near, present = folder / f"{name}{NEAR}", folder / f"{name}{PRESENT}"
+    exact = mapped(folder / f"{name}{EXACT}")
     return SegmentVectors(
-        exact=mapped(folder / f"{name}{EXACT}"),
+        exact=exact,
         near=mapped(near) if near.is_file() else None,
         present=np.load(present) if present.is_file() else None,
         metric=metric,
+        rows=VectorFile(folder / f"{name}{EXACT}", count=exact.ntotal, dim=exact.d) if near.is_file() else None,
     )
 
 

@@ -70,8 +70,20 @@ class Filter:
 
     def mask(self, table: pa.Table) -> np.ndarray:
         """Which rows match, bool [rows]. Raises: DataError when the table lacks a column or holds another type."""
-        known = pc.fill_null(self.condition(table), False)  # noqa: FBT003
-        return np.asarray(known, dtype=np.bool_)
+        return truths(pc.fill_null(self.condition(table), False))  # noqa: FBT003
+
+
+def truths(known: pa.ChunkedArray | pa.BooleanArray) -> np.ndarray:
+    """Bits without a missing one as bool [rows]: pyarrow's own way takes ten times as long for a million."""
+    chunks = known.chunks if isinstance(known, pa.ChunkedArray) else [known]
+    bits = [
+        np.unpackbits(np.frombuffer(chunk.buffers()[1], np.uint8), count=chunk.offset + len(chunk), bitorder="little")[
+            chunk.offset :
+        ]
+        for chunk in chunks
+        if len(chunk)
+    ]
+    return np.concatenate(bits).view(np.bool_) if bits else np.zeros(0, dtype=np.bool_)
 
 
 def parse_filter(text: str, columns: Mapping[str, str]) -> Filter:
