@@ -15,8 +15,7 @@ from benchmarks.figures import Figure, show
 PARTS = {
     "kills": "1,000 times `kill -9` while an index changes",
     "million": "a million vectors: time, memory, recall, filters, upserts, beside exact Flat and the bare faiss call",
-    "quality": "vectors, words and both on Cranfield, XQuAD and a bank's FAQ",
-    "chinese": "Chinese questions to their best replies, and words of two characters",
+    "quality": "vectors, words and both on Cranfield, XQuAD and a bank's FAQ; Chinese questions to their best replies",
     "encoding": "the rate of encoding beside sentence-transformers, and what int8 costs",
     "pictures": "words that find pictures and pictures that find words, on flickr8k_1000",
 }
