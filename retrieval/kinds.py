@@ -97,7 +97,7 @@ def parameters(index: Any, reach: Reach, *, selector: Any, share: float = 1.0) -
     """What faiss is told of one search: how far it looks, wider where only a `share` of the items may be found."""
     wider = 1.0 / max(share, 1e-6)
     # What is allowed lies near the query as densely as the rest: fewer lists than in proportion hold as many of it.
-    wider_lists = wider**0.45
+    wider_lists = wider**0.4
     if isinstance(index, faiss.IndexHNSW):
         # The stubs of faiss describe the C++ names and calls, not the Python ones.
         breadth = int(min(reach.breadth * wider, 4096))
