@@ -188,7 +188,7 @@ def build_preparation(scenario: Scenario, name: str, *, training: Sequence[Mappi
             column=columns[0],
             size=modality.size,
             weights=modality.weights,
-            whole=name in modalities_read_whole(scenario),
+            whole=modality.crop_mode == "squash" or name in modalities_read_whole(scenario),
         )
     return text_preparation(modality, columns=columns, hypotheses=hypotheses_of(scenario, name))
 

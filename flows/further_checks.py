@@ -9,6 +9,7 @@ from flows.scenario_columns import contrastive_tasks, modality_columns, table_of
 from flows.source_checks import unknown
 from flows.source_spec import Rows
 from flows.spec import Scenario
+from flows.strategies import is_trained
 from flows.task_spec import Alignment, Classification
 
 OF_TEXT, OF_PICTURES = {"mask", "unit", "label_names"}, {"mask", "patch", "noise"}
@@ -24,7 +25,7 @@ def further_problems(scenario: Scenario) -> list[str]:
             found += [*cost_problems(name, task, rows), *confidence_problems(name, task, rows)]
             found += label_problems(scenario, name, task)
         elif isinstance(task, Alignment):
-            found += pair_problems(scenario, name)
+            found += [*pair_problems(scenario, name), *solved_problems(scenario, name, task)]
     return found
 
 
@@ -67,6 +68,22 @@ def pair_problems(scenario: Scenario, name: str) -> Iterator[str]:
         yield (
             f"tasks.{name}.inputs: an alignment brings two modalities together, here are {len(set(read))} "
             f"({', '.join(read) or 'none'}). Name two of {', '.join(scenario.modalities)}."
+        )
+
+
+def solved_problems(scenario: Scenario, name: str, task: Alignment) -> Iterator[str]:
+    """A closed form over encoders that change, or of more than a linear map."""
+    if task.method == "contrastive":
+        return
+    if task.hidden:
+        yield f"tasks.{name}.hidden: the canonical projections are linear. Drop it, or write `method: contrastive`."
+    trained = [
+        given for given in task_inputs(scenario, name) if given in scenario.modalities and is_trained(scenario, given)
+    ]
+    if trained:
+        yield (
+            f"tasks.{name}.method: 'canonical' is solved once, over encoders that stay as they are; "
+            f"{', '.join(trained)} would be trained. Write `train: frozen` there, or `method: contrastive`."
         )
 
 

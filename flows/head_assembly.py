@@ -87,6 +87,7 @@ def alignment_head(settings: Alignment, *, dims: tuple[int, int]) -> "nn.Module"
         hidden=settings.hidden,
         dropout=settings.dropout,
         temperature=settings.temperature,
+        learned=settings.method == "contrastive",
     )
 
 

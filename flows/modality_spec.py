@@ -12,6 +12,7 @@ from training.strategies.settings import Strategy
 class Image(Section):
     """A picture encoder: any timm model.
 
+    `crop_mode` says what becomes of a picture that is not square: `center` cuts its sides away, `squash` squeezes it.
     In training `augment` changes pictures, and `erase` is the share of them that lose a rectangle.
     """
 
@@ -19,6 +20,7 @@ class Image(Section):
     model: str
     weights: str = "hub"
     size: Annotated[int, Field(ge=16, le=1024)] | None = None
+    crop_mode: Literal["center", "squash"] = "center"
     train: Strategy | None = None
     augment: Literal["none", "flip", "crop_flip", "scene", "randaugment", "trivialaugment", "augmix"] = "none"
     erase: Share = 0.0

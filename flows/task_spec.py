@@ -6,6 +6,8 @@ from pydantic import Field
 
 from flows.spec_section import Section
 
+Shrinkage = Annotated[float, Field(gt=0.0, le=1e6)]
+
 Cost = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
@@ -126,11 +128,15 @@ class TokenClassification(Task):
 class Alignment(Task):
     """Two modalities in one space, so that words find pictures; the pairs are its rows, so there is no target.
 
-    `inputs` are the two, what asks first before what is found. A row may hold a list of texts for one picture.
+    `inputs` are the two, what asks first before what is found. A row may hold a list of texts for one picture. The
+    projections are learned step by step (`contrastive`), or solved over frozen encoders (`canonical`), where
+    `shrinkage` holds each side's covariance back, as a multiple of its mean variance.
     """
 
     kind: Literal["alignment"]
     target: Literal[""] = ""
+    method: Literal["contrastive", "canonical"] = "contrastive"
+    shrinkage: tuple[Shrinkage, Shrinkage] = (1.0, 1.0)
     dim: Annotated[int, Field(ge=8, le=4096)] = 256
     hidden: Annotated[int, Field(ge=0, le=8192)] = 0
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1

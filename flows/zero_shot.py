@@ -2,7 +2,7 @@
 
 from flows.scenario_columns import task_inputs
 from flows.spec import Scenario
-from flows.task_spec import AnyTask, Classification, ZeroShot
+from flows.task_spec import Alignment, AnyTask, Classification, ZeroShot
 from heads.label_words import label_words
 
 
@@ -16,9 +16,14 @@ def has_prototypes(settings: AnyTask) -> bool:
     return isinstance(settings, Classification) and (settings.zero_shot is not None or settings.head == "prototypes")
 
 
+def is_solved(settings: AnyTask) -> bool:
+    """Whether a task's head is found in closed form, so that no step changes it."""
+    return isinstance(settings, Alignment) and settings.method == "canonical"
+
+
 def learns_nothing(scenario: Scenario) -> bool:
-    """Whether no task of a scenario is fitted."""
-    return all(is_zero_shot(settings) for settings in scenario.tasks.values())
+    """Whether no task of a scenario is fitted step by step."""
+    return all(is_zero_shot(settings) or is_solved(settings) for settings in scenario.tasks.values())
 
 
 def hypotheses_of(scenario: Scenario, name: str) -> tuple[str, ...]:

@@ -1,12 +1,15 @@
 """Alignment: two modalities in one space, so that words find pictures and pictures find words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from heads.canonical import canonical_maps
 
 # Beyond this the loss sees nothing but the nearest negative (Radford et al. 2021, section 2.5).
 STEEPEST = 100.0
@@ -17,7 +20,7 @@ class AlignmentHead(nn.Module):
 
     Symmetric InfoNCE over the batch with a learned temperature: Radford et al., "Learning Transferable Visual Models
     From Natural Language Supervision" (2021). Values that any row of the batch holds together are never negatives of
-    each other.
+    each other. What is not `learned` stays where `begin_at` puts it.
     """
 
     reads: ClassVar[Literal["pair"]] = "pair"
@@ -30,12 +33,26 @@ class AlignmentHead(nn.Module):
         hidden: int = 0,
         dropout: float = 0.0,
         temperature: float = 0.07,
+        learned: bool = True,
     ) -> None:
         super().__init__()
         first, second = dims
         self.first = Projection(first, dim=dim, hidden=hidden, dropout=dropout)
         self.second = Projection(second, dim=dim, hidden=hidden, dropout=dropout)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.requires_grad_(learned)
+
+    def begin_at(self, first: np.ndarray, second: np.ndarray, *, shrinkage: Sequence[float]) -> None:
+        """Solve both projections over pairs of pooled embeddings [rows, given], in closed form."""
+        sides = (self.first, self.second)
+        with torch.no_grad():
+            one, other = (
+                side.norm(torch.from_numpy(given)).numpy() for side, given in zip(sides, (first, second), strict=True)
+            )
+            maps = canonical_maps(one, other, dim=self.first.linear.out_features, shrinkage=shrinkage)
+            for side, solved in zip(sides, maps, strict=True):
+                side.linear.weight.copy_(torch.from_numpy(solved.weight))
+                side.linear.bias.copy_(torch.from_numpy(solved.offset))
 
     def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
         """`first` and `second` [batch, dim], of length 1."""

@@ -18,11 +18,22 @@ def fused_embeddings(
     model: ApplicationModel, inputs: Mapping[str, ModalityInput], *, task: str, rows: np.ndarray
 ) -> np.ndarray:
     """The fused embeddings of some rows, float32 [rows, dim]; the model is left in evaluation mode."""
+    (fused,) = head_inputs(model, inputs, task=task, rows=rows)
+    return fused
+
+
+def head_inputs(
+    model: ApplicationModel, inputs: Mapping[str, ModalityInput], *, task: str, rows: np.ndarray
+) -> list[np.ndarray]:
+    """Each embedding that a head is given of some rows, float32 [rows, dim]: of a pair's head the two sides.
+
+    The model is left in evaluation mode.
+    """
     device = next(model.parameters()).device
-    taken: list[torch.Tensor] = []
+    taken: list[list[torch.Tensor]] = []
 
     def take(_: torch.nn.Module, given: tuple[Any, ...]) -> None:
-        taken.append(given[0].float().cpu())
+        taken.append([one.float().cpu() for one in given])
 
     model.eval()
     places = np.arange(len(rows))
@@ -35,5 +46,5 @@ def fused_embeddings(
                 model(make_batch(inputs, rows[part], device=device, tasks=(task,)))
     finally:
         hook.remove()
-    order = np.concatenate(batches) if batches else places
-    return np.asarray(torch.cat(taken).numpy()[np.argsort(order)])
+    order = np.argsort(np.concatenate(batches)) if batches else places
+    return [torch.cat(one).numpy()[order] for one in zip(*taken, strict=True)]

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 import torch.distributed as dist
+
+# Its functions' defaults hold the group of processes that there is when it is first imported, and torch imports it in
+# its own time: a group that is held so outlives `destroy_process_group`, and its threads may fall into the end of the
+# process. Now there is none.
+import torch.distributed.nn.functional
 from safetensors.numpy import load, save
 from torch import Tensor, nn
 

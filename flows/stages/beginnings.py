@@ -1,4 +1,4 @@
-"""Where heads of prototypes begin: at the means of their labels' training rows, or at what the labels say."""
+"""Where heads begin: prototypes at their labels' training rows or texts, alignments where the closed form puts them."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
@@ -8,8 +8,8 @@ import numpy as np
 from flows.scenario_columns import task_inputs
 from flows.stages.encoders import open_encoder
 from flows.stages.job import Job
-from flows.task_spec import Classification, ZeroShot
-from flows.zero_shot import has_prototypes, is_zero_shot, label_texts
+from flows.task_spec import Alignment, Classification, ZeroShot
+from flows.zero_shot import has_prototypes, is_solved, is_zero_shot, label_texts
 from heads.decoding import ClassificationDecoder
 from heads.label_vectors import directions, label_means, mixed
 from modalities.preparation.entailment import EntailmentPreparation
@@ -17,6 +17,7 @@ from polyloom.errors import DataError
 from polyloom.progress import Progress
 
 if TYPE_CHECKING:
+    from heads.alignment import AlignmentHead
     from heads.prototypes import Prototypes
     from training.inputs import ModalityInput
     from training.model import ApplicationModel
@@ -41,6 +42,23 @@ def begin_prototypes(
             raise TypeError(f"prototypes have no use for a decoder of kind {decoder.kind!r}")
         beginning = begin_at(job, model, inputs, targets[task], task=task, labels=decoder.labels, progress=progress)
         cast("Prototypes", cast("TaskModel", model.tasks[task]).head.linear).begin_at(beginning)
+
+
+def solve_alignments(job: Job, model: "ApplicationModel", inputs: Mapping[str, "ModalityInput"]) -> None:
+    """Put the projections of every alignment that is solved where its training pairs put them."""
+    from training.fused import head_inputs
+
+    for task, settings in job.scenario.tasks.items():
+        if not (isinstance(settings, Alignment) and is_solved(settings)):
+            continue
+        whole = np.logical_and.reduce([inputs[name].present for name in task_inputs(job.scenario, task)])
+        rows = job.split("train", task=task)
+        rows = rows[whole[rows]]
+        if len(rows) < 2:
+            raise DataError(f"tasks.{task}: {len(rows)} training rows have both sides; a space of both needs two.")
+        first, second = head_inputs(model, inputs, task=task, rows=rows)
+        head = cast("AlignmentHead", cast("TaskModel", model.tasks[task]).head)
+        head.begin_at(first, second, shrinkage=settings.shrinkage)
 
 
 def begin_at(

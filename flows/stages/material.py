@@ -17,7 +17,7 @@ from flows.decoder_assembly import build_decoder
 from flows.mix_assembly import build_mixing
 from flows.modality_spec import Image, Text
 from flows.scenario_columns import table_of, task_inputs
-from flows.stages.beginnings import begin_prototypes
+from flows.stages.beginnings import begin_prototypes, solve_alignments
 from flows.stages.encoders import embed_values, open_encoder
 from flows.stages.fit_rows import FitRows
 from flows.stages.fitted import load_encoder, load_tasks
@@ -260,6 +260,7 @@ class Material:
         model = ApplicationModel(encoders=encoders, tasks=tasks, learned_weights=learned, hints=hints)
         if start is None:
             begin_prototypes(job, model, inputs, self.targets, progress=self.progress)
+            solve_alignments(job, model, inputs)
         else:
             load_tasks(model, start, {task: goal.decoder for task, goal in self.targets.items()})
         return model, tunings

@@ -131,6 +131,35 @@ def test_a_list_of_captions_is_as_many_pairs(ran, tmp_path_factory):
     assert figures["chars_to_image_recall_at_5"] > 0.5
 
 
+@released
+@pytest.mark.slow
+def test_projections_that_are_solved_need_no_step(ran, tmp_path):
+    run, path, _ = ran
+    solved = ("tasks.match.method=canonical", "recipe.strategy=frozen", "modalities.image.crop_mode=squash")
+    ended = run("run", path, "--set", "name=solved", *(word for one in solved for word in ("--set", one)), "--json")
+    assert ended.code == 0, ended.err
+    # The pictures' encoder has not learned anything and tells colours all the same.
+    assert ended.json["metrics"]["match"]["chars_to_image_recall_at_5"] > 0.5
+    assert ended.json["strategy"]["trained_parameters"] == 0
+    preparation = json.loads((Path(ended.json["bundle"]) / "modalities" / "image" / "preparation.json").read_text())
+    assert preparation["whole"] is True
+    hits = Runtime.open(Path(ended.json["bundle"])).search(text="red over green", k=4)
+    assert {name for hit in hits for name in hit.ranks} == {"match"}
+
+
+@pytest.mark.slow
+def test_a_space_of_no_pairs_is_refused(ran, tmp_path):
+    run, path, _ = ran
+    rows = [json.loads(line) for line in (path.parent / "pairs.jsonl").read_text().splitlines()]
+    one = next(row["id"] for row in rows if row["split"] == "train")
+    kept = [row for row in rows if row["split"] != "train" or row["id"] == one]
+    (path.parent / "few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    changed = ("name=few", "data.pairs.path=few.jsonl", "tasks.match.method=canonical", "recipe.strategy=frozen")
+    ended = run("run", path, *(word for one in changed for word in ("--set", one)))
+    assert ended.code != 0
+    assert "tasks.match: 1 training rows have both sides; a space of both needs two" in ended.err
+
+
 def test_each_text_of_a_list_stands_beside_the_rows_other_values():
     rows = [{"a": 1, "t": ["x", "y"]}, {"a": 2, "t": []}, {"a": 3, "t": None}]
     assert one_text_a_row(rows, ["t"]) == [
@@ -148,6 +177,12 @@ def test_each_text_of_a_list_stands_beside_the_rows_other_values():
         ("tasks.match.inputs=[chars, picture]", "tasks.match.inputs: 'picture' is not there"),
         ("tasks.match.target=caption", "tasks.match.target: 'caption' is not known"),
         ("gate.metric=match.accuracy", "gate.metric: 'accuracy' is not there"),
+        ("tasks.match.method=canonical", "over encoders that stay as they are; image would be trained. Write `train"),
+        (
+            "tasks.match={kind: alignment, inputs: [chars, image], method: canonical, hidden: 8}",
+            "projections are linear",
+        ),
+        ("tasks.match.shrinkage=[0, 1]", "tasks.match.shrinkage"),
         ("tasks.match.temperature=0", "tasks.match.temperature: 0 is too small"),
     ],
 )

@@ -127,3 +127,18 @@ def test_it_learns_a_rotation():
     given = module(fresh, fresh @ turned)
     found = (given["first"] @ given["second"].T).argmax(dim=1)
     assert float((found == rows).float().mean()) > 0.9
+
+
+def test_what_is_solved_is_no_longer_learned_and_finds_its_pairs():
+    random = np.random.default_rng(0)
+    factors = random.normal(size=(300, 3))
+    first, second = (
+        (factors @ random.normal(size=(3, width)) + 0.1 * random.normal(size=(300, width))).astype(np.float32)
+        for width in (6, 4)
+    )
+    solved = head(learned=False)
+    solved.begin_at(first[:200], second[:200], shrinkage=(0.1, 0.1))
+    assert not any(parameter.requires_grad for parameter in solved.parameters())
+    found = solved(torch.from_numpy(first[200:]), torch.from_numpy(second[200:]))
+    nearest = (found["first"] @ found["second"].T).argmax(dim=1)
+    assert (nearest == torch.arange(100)).float().mean() > 0.2

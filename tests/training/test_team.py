@@ -122,3 +122,21 @@ def test_auto_is_a_process_for_each_gpu(monkeypatch):
     assert (process_count("auto"), process_count(1)) == (2, 1)
     with pytest.raises(RequestError, match=r"recipe.processes: 3 is more than this machine's 2 GPU"):
         process_count(3)
+
+
+def test_a_team_that_has_parted_leaves_no_thread():
+    """Torch's own modules that are first imported while the team works held its group to the end of the process."""
+    script = """
+from pathlib import Path
+import torch
+from training.team import joined, meeting
+store = meeting("127.0.0.1", 0, serves=True)
+with joined(store, rank=0, size=1, device=torch.device("cpu")):
+    import torch._dynamo, torch.distributed.tensor
+names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+print([name for name in names if "gloo" in name])
+"""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("threads are counted in /proc")
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert ended.stdout == "[]\n", ended.stderr
