@@ -20,13 +20,15 @@ def draw(path: Path, figures: Sequence[Figure]) -> None:
         plain_axes(axes)
         for name, accuracy in accuracies.items():
             place = of(speeds[name])
-            axes.plot([place], [accuracy], "o", color=WRONG if "magnitude" in name or "plain" in name else RIGHT)
+            below = "magnitude" in name or "plain" in name
+            axes.plot([place], [accuracy], "o", color=WRONG if below else RIGHT)
             axes.annotate(
-                name, (place, accuracy), xytext=(5, 5), textcoords="offset points", fontsize=7.5, color=INK
+                name, (place, accuracy), xytext=(5, -11 if below else 5), textcoords="offset points", fontsize=7.5,
+                color=INK,
             )  # fmt: skip
         axes.set_xlabel(what)
         axes.set_ylabel("accuracy")
-        axes.margins(0.2)
+        axes.margins(x=0.4, y=0.2)
         heading(axes, f"accuracy against {what}", "")
     save_figure(figure, path)
 
