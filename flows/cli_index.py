@@ -50,11 +50,10 @@ def work(runtime: Any, action: str, kind: str | None) -> dict[str, Any]:
     """Do what was asked for; gives what there is to say of it."""
     from flows.indexing.place import index_place
     from releases.live_index import recall_log
-    from retrieval.live import open_index
 
     place = index_place(runtime)
     if action == "verify":
-        return {"verified": len(open_index(place.present, encoders=place.encoders, verify=place.is_live).ids)}
+        return {"verified": len(place.open(verify=True).ids)}
     actions: dict[str, Callable[[], int]] = {
         "compact": lambda: place.writer().compact(),
         "rebuild": lambda: place.writer().rebuild(kind),  # type: ignore[arg-type]

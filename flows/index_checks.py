@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flows.scenario_columns import task_inputs
 from flows.source_checks import unknown
-from flows.spec import Scenario
+from flows.spec import Index, Scenario
 from releases.reranker import RERANK
 from retrieval.words import KEYWORD
 
@@ -30,6 +30,7 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
     ):
         yield from (unknown(place, name, known) for name in given if name not in known)
     yield from query_problems(scenario)
+    yield from milvus_problems(index)
     if index.rerank and not scenario.data[index.rows].text:
         yield f"index.rerank: data.{index.rows} names no text to be read. Add `text: [COLUMN]` to it."
     if index.keyword and not scenario.data[index.rows].text:
@@ -44,6 +45,18 @@ def index_problems(scenario: Scenario) -> Iterator[str]:
     for task, side in index.align.items():
         if task in scenario.tasks and side not in (inputs := task_inputs(scenario, task)) and len(inputs) == 2:
             yield unknown(f"index.align.{task}", side, inputs)
+
+
+def milvus_problems(index: Index) -> Iterator[str]:
+    """What an index in Milvus cannot do, and addresses that lead nowhere."""
+    if index.milvus is None:
+        return
+    if not index.milvus.endswith(".db") and not index.milvus.startswith(("http://", "https://")):
+        yield f"index.milvus: {index.milvus!r} is no address. Write http://host:port, or a path that ends in .db."
+    if index.keyword:
+        yield "index.milvus: nothing is searched by words there. Drop `keyword: true`, or `milvus`."
+    if index.memory_mib is not None:
+        yield "index.memory_mib: it is for vectors on this machine, and `milvus` puts them elsewhere. Drop one."
 
 
 def query_problems(scenario: Scenario) -> Iterator[str]:

@@ -43,7 +43,8 @@ class Index(Section):
     `weights` are what each ranking counts: a modality's, an alignment's, and that of `keyword`. Without `kind` the size
     decides and how many MiB, `memory_mib`, the vectors of one modality may take in memory. A share of the queries,
     `watch`, is asked again exactly where an index may overlook something; when fewer than `recall` of the ten nearest
-    were found, the next indexing rebuilds it. `queries` say how much words are to count beside vectors.
+    were found, the next indexing rebuilds it. `queries` say how much words are to count beside vectors. `milvus` is the
+    address of a Milvus that holds the items instead of this machine: http://host:port, or a path that ends in .db.
     """
 
     rows: str
@@ -54,6 +55,7 @@ class Index(Section):
     rerank: Rerank | None = None
     kind: Literal["flat", "ivf_flat", "ivf_sq8", "ivf_pq", "hnsw"] | None = None
     memory_mib: Positive | None = None
+    milvus: str | None = None
     watch: Share = 0.01
     recall: Share = 0.9
     weights: dict[str, Annotated[float, Field(gt=0)]] = {}

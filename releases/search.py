@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from retrieval.where import parse_filter
 from retrieval.words import KEYWORD, terms
 
 if TYPE_CHECKING:
+    from retrieval.milvus_live import PlacedIndex
     from retrieval.snapshot import Snapshot
 
 Rerank = Callable[[str, Sequence[str]], np.ndarray]
@@ -50,11 +50,15 @@ class Asked:
 
 
 class Searcher:
-    """One opened state of an index; `facts` is what its release says of the items."""
+    """One opened state of an index; `facts` is what its release says of the items.
+
+    A share of the queries is asked again exactly, and what they overlooked is noted in `watch`; `rerank` scores
+    passages together with the words of a question.
+    """
 
     def __init__(
         self,
-        snapshot: "Snapshot",
+        snapshot: "Snapshot | PlacedIndex",
         *,
         facts: Mapping[str, Any],
         watch: RecallLog | None = None,
@@ -75,27 +79,6 @@ class Searcher:
         self._shown = ShownItems(snapshot, facts=facts)
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
-
-    @classmethod
-    def open(
-        cls,
-        folder: Path,
-        *,
-        facts: Mapping[str, Any],
-        digests: Mapping[str, str],
-        trusted: bool = False,
-        watch: RecallLog | None = None,
-        rerank: Rerank | None = None,
-    ) -> "Searcher":
-        """Open the index in a folder; each field must belong to the encoder of that digest.
-
-        A share of the queries is asked again exactly, and what they overlooked is noted in `watch`; `rerank` scores
-        passages together with the words of a question.
-        """
-        # faiss takes half a second to import, and a release without an index needs none.
-        from retrieval.live import open_index
-
-        return cls(open_index(folder, encoders=digests, trusted=trusted), facts=facts, watch=watch, rerank=rerank)
 
     @property
     def rankings(self) -> tuple[str, ...]:

@@ -11,13 +11,14 @@ from retrieval.highlights import Span, highlights
 from retrieval.words import KEYWORD
 
 if TYPE_CHECKING:
+    from retrieval.milvus_live import PlacedIndex
     from retrieval.snapshot import Snapshot
 
 
 class ShownItems:
     """The items of one state of an index; `facts` is what its release says of them."""
 
-    def __init__(self, snapshot: "Snapshot", *, facts: Mapping[str, Any]) -> None:
+    def __init__(self, snapshot: "Snapshot | PlacedIndex", *, facts: Mapping[str, Any]) -> None:
         self._snapshot = snapshot
         self._columns: dict[str, str] = facts["columns"]
         self._image: str | None = facts["image"]

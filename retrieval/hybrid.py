@@ -6,12 +6,13 @@ import numpy as np
 
 from retrieval.field_search import FieldSearch
 from retrieval.joining import Judged
+from retrieval.milvus_field import MilvusField
 from retrieval.snapshot import Snapshot
 from retrieval.vectors import DECIMALS
 from retrieval.words import terms
 
 
-def cosines_of(field: FieldSearch, query: np.ndarray, ids: Iterable[str]) -> dict[str, float]:
+def cosines_of(field: FieldSearch | MilvusField, query: np.ndarray, ids: Iterable[str]) -> dict[str, float]:
     """The cosines of a query [dim] of any length to those of the items that have a vector in the field."""
     unit = query / np.linalg.norm(query)
     return {item: round(float(vector @ unit), DECIMALS) for item, vector in field.vectors(list(ids)).items()}

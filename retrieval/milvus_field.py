@@ -1,7 +1,7 @@
 """Search by the vectors of one field of a collection in Milvus."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,6 +31,9 @@ class MilvusField:
         self._column = column(name)
         self._present = f"{presence(name)} == true"
         self._ids = ids
+
+    # Milvus has no exact search that could say how much another one overlooks.
+    is_approximate: Literal[False] = False
 
     @property
     def ids(self) -> Sequence[str]:

@@ -44,10 +44,10 @@ def add_vectors(rows: list[dict[str, Any]], items: Items, name: str) -> None:
 
 
 def as_json(cells: Mapping[str, Any], id_: str) -> dict[str, Any]:
-    """A row's cells as JSON has them: times as ISO text, NaN as null."""
+    """A row's cells as JSON has them: times as ISO text, bytes in hexadecimal, NaN as null."""
     known = {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in cells.items()}
     try:
-        result: dict[str, Any] = json.loads(json.dumps(known, default=instant, allow_nan=False))
+        result: dict[str, Any] = json.loads(json.dumps(known, default=plain, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise DataError(
             f"The row of {id_!r} cannot be kept in Milvus as JSON: {error}. Leave that column out."
@@ -55,13 +55,15 @@ def as_json(cells: Mapping[str, Any], id_: str) -> dict[str, Any]:
     return result
 
 
-def instant(cell: object) -> str:
-    """A time as ISO text, in UTC unless it says otherwise. Raises: TypeError for anything else."""
+def plain(cell: object) -> str:
+    """A time as ISO text, in UTC unless it says otherwise; bytes in hexadecimal. Raises: TypeError for others."""
+    if isinstance(cell, bytes):
+        return cell.hex()
     if isinstance(cell, dt.datetime):
         return (cell if cell.tzinfo else cell.replace(tzinfo=dt.UTC)).isoformat()
     if isinstance(cell, dt.date):
         return dt.datetime(cell.year, cell.month, cell.day, tzinfo=dt.UTC).isoformat()
-    raise TypeError(f"a {type(cell).__name__} is neither text, a number, a list nor a time")
+    raise TypeError(f"a {type(cell).__name__} is neither text, a number, a list, bytes nor a time")
 
 
 def check_length(row: Mapping[str, Any]) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retrieval.milvus_live import PlacedIndex
 from retrieval.snapshot import Snapshot
 
 KEY, HASH = "_key", "_hash"
@@ -32,7 +33,7 @@ class Changes:
         return bool(len(self.new) or len(self.changed) or len(self.gone))
 
 
-def changes(table: pa.Table, index: Snapshot) -> Changes:
+def changes(table: pa.Table, index: Snapshot | PlacedIndex) -> Changes:
     """What distinguishes a table of a snapshot from an index, by keys and content hashes."""
     held = index.table([KEY, HASH]) if index.columns else pa.table({KEY: pa.array([], pa.string()), HASH: []})
     known = dict(zip(held[KEY].to_pylist(), held[HASH].to_pylist(), strict=True))

@@ -13,14 +13,16 @@ from retrieval.live import open_index
 def follow(place: IndexPlace, *, snapshot: str) -> int | None:
     """Bring the changing index in step with the sealed one, whose vectors are taken as they are.
 
-    Gives the new state's number; None where there is no changing index, which then need not follow.
+    Gives the new state's number; None where there is no changing index, which then need not follow. In Milvus there is
+    one from the first champion on.
     """
-    if not place.is_live:
+    if not place.is_live and place.milvus is None:
         return None
+    writer = place.writer()
     sealed = open_index(place.sealed, encoders=place.encoders, trusted=True)
     found = changes(sealed.table(), place.open())
     items = picked(sealed.items(), found.rows) if len(found.rows) else None
-    return place.writer().upsert(items, removed=found.gone, note={SNAPSHOT: snapshot})
+    return writer.upsert(items, removed=found.gone, note={SNAPSHOT: snapshot})
 
 
 def picked(items: Items, rows: np.ndarray) -> Items:

@@ -1,5 +1,6 @@
 """How an index is: what it holds, what it takes, what it overlooks, and what is done about that."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flows.indexing.place import SNAPSHOT, IndexPlace, index_place
@@ -8,6 +9,10 @@ from polyloom.durable import read_json
 from polyloom.progress import Progress
 from releases.live_index import recall_log
 from releases.runtime import Runtime
+from retrieval.items import Field
+from retrieval.milvus_connection import shown
+from retrieval.milvus_field import MilvusField
+from retrieval.milvus_live import PlacedIndex, read_placed
 from retrieval.state import SEGMENTS, read_state
 
 Result = dict[str, Any]
@@ -18,39 +23,68 @@ MUCH_REMOVED = 0.2
 def status(runtime: Runtime) -> Result:
     """What a release's index is, for people and machines."""
     place = index_place(runtime)
-    state = place.state()
+    if place.is_live and place.milvus:
+        return status_in_milvus(runtime, place, place.milvus)
+    state = read_state(place.present)
     removed = sum(part.removed for part in state.parts)
     held = sum(part.count for part in state.parts)
-    recalls = recall_log(place.live).recent()
     return {
-        "scenario": runtime.name,
-        "release": runtime.digest,
-        "changed_since_release": place.is_live,
+        **facts(runtime, place, number=state.number, count=state.count, note=state.note),
         "folder": str(place.present),
-        "state": state.number,
-        "items": state.count,
         "removed_share": round(removed / held, 4) if held else 0.0,
-        "snapshot": state.note.get(SNAPSHOT, sealed_snapshot(runtime)),
-        "fields": {
-            name: {
-                "dim": field.dim,
-                "metric": field.metric,
-                "encoder_digest": field.encoder_digest,
-                "kinds": kinds(place, name),
-                "recall_at_k": round(recalls[name].mean, 4) if name in recalls else None,
-                "repeated_queries": recalls[name].queries if name in recalls else 0,
-            }
-            for name, field in state.fields.items()
-        },
+        "fields": {name: field_facts(place, name, field, kinds(place, name)) for name, field in state.fields.items()},
         "words": state.keyword,
         "parts": [part_facts(place, part.name, part.count, part.removed) for part in state.parts],
     }
 
 
+def status_in_milvus(runtime: Runtime, place: IndexPlace, address: str) -> Result:
+    """The same of an index in Milvus, which keeps what it is made of to itself."""
+    placed = read_placed(place.live)
+    with PlacedIndex(placed, encoders=place.encoders) as index:
+        kind = index.kind or "of Milvus' choice"
+        return {
+            **facts(runtime, place, number=index.number, count=index.count, note=index.note),
+            "folder": f"{shown(address)}, collection {placed.collection}",
+            "removed_share": 0.0,
+            "fields": {name: field_facts(place, name, index.field(name), [kind]) for name in index.fields},
+            "words": False,
+            "parts": [],
+        }
+
+
+def facts(runtime: Runtime, place: IndexPlace, *, number: int, count: int, note: Mapping[str, str]) -> Result:
+    """What there is to say of any index."""
+    return {
+        "scenario": runtime.name,
+        "release": runtime.digest,
+        "changed_since_release": place.is_live,
+        "state": number,
+        "items": count,
+        "snapshot": note.get(SNAPSHOT, sealed_snapshot(runtime)),
+    }
+
+
+def field_facts(place: IndexPlace, name: str, field: Field | MilvusField, of_kinds: list[str]) -> Result:
+    """A field's line."""
+    recalls = recall_log(place.live).recent()
+    return {
+        "dim": field.dim,
+        "metric": field.metric,
+        "encoder_digest": field.encoder_digest,
+        "kinds": of_kinds,
+        "recall_at_k": round(recalls[name].mean, 4) if name in recalls else None,
+        "repeated_queries": recalls[name].queries if name in recalls else 0,
+    }
+
+
 def tend(runtime: Runtime, *, progress: Progress) -> str | None:
-    """Rebuild an index that overlooks too much, compact one much of which was taken out; says why, None for neither."""
+    """Rebuild an index that overlooks too much, compact one much of which was taken out; says why, None for neither.
+
+    Milvus tends its own.
+    """
     place = index_place(runtime)
-    if not place.is_live:
+    if not place.is_live or place.milvus:
         return None
     least = float(runtime.facts["index"].get("recall", 0.0))
     log = recall_log(place.live)
@@ -72,7 +106,9 @@ def tend(runtime: Runtime, *, progress: Progress) -> str | None:
 
 def kinds(place: IndexPlace, field: str) -> list[str]:
     """The kinds of a field's parts, each once."""
-    records = [read_json(place.present / SEGMENTS / part.name / "segment.json") for part in place.state().parts]
+    records = [
+        read_json(place.present / SEGMENTS / part.name / "segment.json") for part in read_state(place.present).parts
+    ]
     return list(dict.fromkeys(record["kinds"][field] for record in records))
 
 

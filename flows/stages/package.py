@@ -124,6 +124,7 @@ def index_facts(
         "embed": list(scenario.index.embed),
         "align": aligned,
         "keyword": scenario.index.keyword,
+        "milvus": scenario.index.milvus,
         "watch": scenario.index.watch,
         "recall": scenario.index.recall,
         "words": list(rows.text),

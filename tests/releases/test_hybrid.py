@@ -9,7 +9,7 @@ from releases.found import Wishes
 from releases.search import Asked, Searcher
 from retrieval.items import Field, Items
 from retrieval.joining import USUAL_SHARE
-from retrieval.live import publish_index
+from retrieval.live import open_index, publish_index
 
 TEXTS = {
     "near": "a blue hat",
@@ -38,7 +38,7 @@ def searcher(folder, *, weights=None, keyword=True, more=None):
         "columns": {"text": "text", "kind": "category"}, "weights": weights or {}, "group": None, "image": None,
         "show": ["text"],
     }  # fmt: skip
-    return Searcher.open(folder, facts={**facts, **(more or {})}, digests={"text": "e"})
+    return Searcher(open_index(folder, encoders={"text": "e"}), facts={**facts, **(more or {})})
 
 
 def found(one, words, *, readable=1.0, worded="text", **wishes):
