@@ -1,8 +1,8 @@
 """Two linear maps under which the two sides of a pair come near each other, in closed form: regularised CCA.
 
 Hotelling, "Relations Between Two Sets of Variates" (1936), with the ridge of Vinod, "Canonical ridge and econometrics
-of joint production" (1976). Each direction weighs as much as its correlation, as in Gong et al., "A Multi-View Embedding
-Space for Modeling Internet Images, Tags, and their Semantics" (2014).
+of joint production" (1976). Each direction weighs as much as its correlation, as in Gong et al., "A Multi-View
+Embedding Space for Modeling Internet Images, Tags, and their Semantics" (2014).
 """
 
 from collections.abc import Sequence
