@@ -76,6 +76,8 @@ def export_problems(scenario: Scenario) -> Iterator[str]:
         yield "export: no modality has an encoder, so there is no graph to make smaller. Leave it out."
     if given.int8 == "dynamic" and given.runtime == "openvino":
         yield "export.runtime: openvino runs graphs as they are or `int8: static`. Write one of these, or onnxruntime."
+    if given.int8 is not None and given.runtime == "openvino_bf16":
+        yield "export.runtime: openvino_bf16 runs graphs as they are. Drop `int8`, or write `runtime: auto`."
 
 
 def trainable(scenario: Scenario) -> dict[str, str]:

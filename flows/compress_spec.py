@@ -39,11 +39,12 @@ class Export(Section):
 
     `dynamic` is for transformers, `static` for convolutional nets, `auto` tries both. A variant is released if it is
     faster than the plain graph on this machine and, on the validation rows, neither significantly worse nor worse by
-    more than `margin`. `calibration_rows` is how many training rows `static` looks at.
+    more than `margin`. `openvino_bf16` computes in half precision, on processors that have units for it; a `runtime` of
+    `auto` tries all. `calibration_rows` is how many training rows `static` looks at.
     """
 
     int8: Literal["dynamic", "static", "auto"] | None = None
-    runtime: Literal["onnxruntime", "openvino", "auto"] = "onnxruntime"
+    runtime: Literal["onnxruntime", "openvino", "openvino_bf16", "auto"] = "onnxruntime"
     calibration_rows: Positive = 256
     margin: Annotated[float, Field(ge=0, le=1)] = 0.01
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95

@@ -21,7 +21,8 @@ class Variant:
     @property
     def name(self) -> str:
         """As it is reported."""
-        return f"{'fp32' if self.int8 is None else f'int8 {self.int8}'}, {self.runtime}"
+        runtime, _, halved = self.runtime.partition("_")
+        return f"{halved or 'fp32' if self.int8 is None else f'int8 {self.int8}'}, {runtime}"
 
     def facts(self, job: Job, name: str) -> dict[str, Any]:
         """What its graph depends on beside the plain one."""

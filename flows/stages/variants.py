@@ -17,6 +17,7 @@ from flows.stages.variant import PLAIN, STAGE, Variant
 from flows.stages.worth import metric_of, plain
 from heads.bootstrap import paired_difference
 from modalities.encoders.onnx import open_graph
+from modalities.encoders.openvino_graph import computes_in_bf16
 from polyloom.durable import read_json
 from polyloom.progress import SILENT, Progress
 
@@ -34,11 +35,16 @@ def choose_variants(job: Job, *, progress: Progress) -> dict[str, Any]:
 
 
 def variants_asked(given: Export) -> list[Variant]:
-    """The variants to try beside the plain graph; OpenVINO does not run ONNX Runtime's dynamic int8."""
+    """The variants to try beside the plain graph.
+
+    OpenVINO does not run ONNX Runtime's dynamic int8, and bf16 is for graphs in full precision, where it is faster.
+    """
     kinds = {"auto": ("dynamic", "static"), None: ()}.get(given.int8, (given.int8,))
-    runtimes = ("onnxruntime", "openvino") if given.runtime == "auto" else (given.runtime,)
-    every = [Variant(kind, runtime) for kind in (None, *kinds) for runtime in runtimes]  # type: ignore[arg-type]
-    return [one for one in every if one != PLAIN and (one.int8, one.runtime) != ("dynamic", "openvino")]
+    halved = ("openvino_bf16",) if given.runtime == "auto" and computes_in_bf16() else ()
+    runtimes = ("onnxruntime", "openvino", *halved) if given.runtime == "auto" else (given.runtime,)
+    every = [Variant(kind, runtime) for kind in (None, *kinds) for runtime in runtimes]
+    impossible = {("dynamic", "openvino"), ("dynamic", "openvino_bf16"), ("static", "openvino_bf16")}
+    return [one for one in every if one != PLAIN and (one.int8, one.runtime) not in impossible]
 
 
 def chosen(job: Job, name: str, asked: list[Variant], *, progress: Progress) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from modalities.preparation.protocol import Arrays
 from polyloom.durable import read_json
 
-GraphRuntime = Literal["onnxruntime", "openvino"]
+GraphRuntime = Literal["onnxruntime", "openvino", "openvino_bf16"]
 
 
 class OnnxEncoder:
@@ -62,10 +62,10 @@ class VectorEncoder:
 
 def open_graph(path: Path, *, runtime: GraphRuntime, threads: int = 0) -> Any:
     """What runs a graph: a session of ONNX Runtime, or what answers like one; 0 threads are as many as it likes."""
-    if runtime == "openvino":
+    if runtime in {"openvino", "openvino_bf16"}:
         from modalities.encoders.openvino_graph import OpenVinoGraph
 
-        return OpenVinoGraph(path, threads=threads)
+        return OpenVinoGraph(path, threads=threads, precision="bf16" if runtime == "openvino_bf16" else "f32")
     return open_session(path, threads=threads)
 
 

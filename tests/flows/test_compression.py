@@ -228,14 +228,20 @@ def test_a_variant_is_released_only_if_equal_and_faster(found, message):
     assert refusal(found, {"rows_per_second": 100.0, "p50_milliseconds": 2.0}, margin=0.01) == message
 
 
-def test_which_variants_are_tried(toys):
+def test_which_variants_are_tried(toys, monkeypatch):
     def asked(*overrides: str) -> list[str]:
         return [one.name for one in variants_asked(load_scenario(str(toys), overrides=overrides).scenario.export)]
 
+    monkeypatch.setattr("flows.stages.variants.computes_in_bf16", lambda: False)
     assert asked() == []
     assert asked("export.int8=auto") == ["int8 dynamic, onnxruntime", "int8 static, onnxruntime"]
     assert asked("export={int8: static, runtime: openvino}") == ["fp32, openvino", "int8 static, openvino"]
     assert asked("export={int8: dynamic, runtime: auto}") == ["fp32, openvino", "int8 dynamic, onnxruntime"]
+    assert asked("export.runtime=openvino_bf16") == ["bf16, openvino"]
+    monkeypatch.setattr("flows.stages.variants.computes_in_bf16", lambda: True)
+    assert asked("export={int8: static, runtime: auto}") == [
+        "fp32, openvino", "bf16, openvino", "int8 static, onnxruntime", "int8 static, openvino",
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
