@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
+from flows.cli_ask import ask
 from flows.cli_bench import bench
 from flows.cli_errors import Guarded
 from flows.cli_index import index
 from flows.cli_ingestion import COMMANDS
 from flows.cli_options import AS_JSON, SCENARIO
 from flows.cli_output import emit, table
+from flows.cli_recommend import recommend
 from flows.cli_search import search
 from flows.cli_techniques import techniques
 from flows.cli_tune import tune
@@ -277,7 +279,7 @@ def doctor(models: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-for command in (*COMMANDS, bench, index, search, techniques, tune):
+for command in (*COMMANDS, ask, bench, index, recommend, search, techniques, tune):
     main.add_command(command)
 
 

@@ -26,6 +26,9 @@ BENCHES = {
     "continual": "Banking77 in 7 steps of 11 intents: replay and others against one fit over all rows",
     "compression": "Banking77 by a distilled int8 student: accuracy and speed against its teacher; what pruning costs",
     "retrieval": "an index under kills, of a million vectors, its quality in two languages, words that find pictures",
+    "recommendation": "MovieLens by the published protocol, what nobody took yet, rooms, and the time for one list",
+    "answers": "whether the promised share of wrong answers holds over resplits; passages and sentences of XQuAD",
+    "exploration": "regret of bandits in a simulated shop, and whether their logs tell what another policy is worth",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }

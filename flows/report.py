@@ -64,8 +64,27 @@ def show_run(result: dict[str, Any]) -> None:
         words = ["words"] if result["index"].get("keyword") else []
         searchable = ", ".join([*result["index"]["modalities"], *words])
         click.echo(f"index     {result['index']['rows']:,} items, found by {searchable}")
+    for line in use_lines(result):
+        click.echo(line)
     click.echo(f"mlflow    run {result['mlflow_run_id']}")
     click.echo(f"next      {next_step(result)}")
+
+
+def use_lines(result: dict[str, Any]) -> list[str]:
+    """What the index is for: how well it recommends, and when it answers."""
+    lines = []
+    if found := result.get("recommend"):
+        told = f"recommends {found['items']:,} items by {found['events']:,} events of {found['users']:,} users"
+        if found["tested_users"]:
+            told += (
+                f"; nDCG@10 {found['ndcg_at_10']:.3f} over each user's latest, "
+                f"{found['popularity_ndcg_at_10']:.3f} by popularity alone"
+            )
+        lines.append(told)
+    if found := result.get("answer"):
+        share = f"answers {found['answered_share']:.0%} of {found['questions']:,} questions: "
+        lines.append(f"{share if found['threshold'] is not None else 'answers nothing: '}{found['reason']}")
+    return lines
 
 
 def missing_lines(metrics: dict[str, dict[str, Any]]) -> list[str]:
@@ -104,7 +123,11 @@ def next_step(result: dict[str, Any]) -> str:
         version = result["release"]["version"]
         return f"the champion stays. To take this one all the same: polyloom promote {name} {version}"
     if result["index"]:
-        return f"polyloom search {name} --text '...'    polyloom predict {name} --text '...'    polyloom ui"
+        uses = [f"polyloom ask {name} '...'"] if result.get("answer") else []
+        uses += [f"polyloom recommend {name} --user ID"] if result.get("recommend") else []
+        return "    ".join(
+            [f"polyloom search {name} --text '...'", *uses, f"polyloom predict {name} --text '...'", "polyloom ui"]
+        )
     return f"polyloom predict {name} --help    polyloom ui"
 
 

@@ -22,6 +22,7 @@ from flows.spec import DataScenario, Scenario
 from flows.strategy_checks import strategy_problems
 from flows.task_checks import task_problems
 from flows.task_spec import FusedTask
+from flows.use_checks import use_problems
 from heads.decoders import metrics_of
 from polyloom.errors import suggestion
 
@@ -49,6 +50,7 @@ def problems(scenario: Scenario) -> list[str]:
         *strategy_problems(scenario),
         *fusion_problems(scenario),
         *index_problems(scenario),
+        *use_problems(scenario),
         *gate_problems(scenario),
         *attack_problems(scenario),
         *explain_problems(scenario),

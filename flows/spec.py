@@ -17,6 +17,7 @@ from flows.spec_section import Name, Positive, Section, Share
 from flows.task_spec import AnyTask, Fusion
 from flows.techniques_spec import Techniques
 from flows.tune_spec import Tune
+from flows.use_spec import Answer, Recommend
 
 
 class Queries(Section):
@@ -140,6 +141,8 @@ class Scenario(DataScenario):
     recipe: Recipe = Recipe()
     export: Export = Export()
     index: Index | None = None
+    recommend: Recommend | None = None
+    answer: Answer | None = None
     tune: Tune | None = None
     techniques: Techniques = Techniques()
     gate: Gate

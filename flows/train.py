@@ -138,6 +138,7 @@ def summary(loaded: LoadedScenario, ref: JobRef, reports: dict[str, Result]) -> 
         },
         **compressed(reports),
         "index": packaged["index"],
+        **{use: packaged[use] for use in ("recommend", "answer") if use in packaged},
         "embedded": {name: counts["embedded"] for name, counts in embedded.items()},
         "reused": {name: counts["reused"] for name, counts in embedded.items()},
         "seconds": {stage: report["seconds"] for stage, report in reports.items()},

@@ -15,7 +15,8 @@ class Wishes:
 
     `k` hits on page `page` (from 1); `where` filters by the items' columns; `weights` are what rankings count beside
     the scenario's own, 0 leaves one out; `diversity`, 0..1, is how much hits are to differ from each other; `facets`
-    names columns whose values are counted among what was found.
+    names columns whose values are counted among what was found. Without `grouped`, items of one group are hits of their
+    own.
     """
 
     k: int = 10
@@ -24,6 +25,7 @@ class Wishes:
     weights: Mapping[str, float] = field(default_factory=dict)
     diversity: float = 0.0
     facets: Sequence[str] = ()
+    grouped: bool = True
 
     @property
     def last(self) -> int:

@@ -5,10 +5,10 @@ The command line, the pages, the API and downstream services all ask this class.
 
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,12 @@ from releases.found import Found, Hit, Wishes
 from releases.live_index import LiveIndex
 from releases.query_vectors import QueryVectors
 from releases.search import Asked, Searcher
+
+if TYPE_CHECKING:
+    from releases.recommending import Recommendation, Recommending
+    from retrieval.answering.asking import Answered
+    from retrieval.answering.conversation import Conversation
+    from retrieval.recommending.recommender import Event
 
 
 @dataclass(frozen=True)
@@ -203,9 +209,18 @@ class Runtime:
         return self.find(Wishes(k=k, where=where), text=text, image=image, like=like).hits
 
     def find(
-        self, wishes: Wishes, *, text: str | None = None, image: bytes | str | None = None, like: str | None = None
+        self,
+        wishes: Wishes,
+        *,
+        text: str | None = None,
+        image: bytes | str | None = None,
+        like: str | None = None,
+        learned: bool = False,
+        but: Collection[str] = (),
     ) -> Found:
         """A page of hits for words, a picture, both, or another item's id, and what was counted among all candidates.
+
+        With `learned` only items of the training split are found, and those of `but` never.
 
         Raises RequestError for an impossible question, FilterError for a filter that cannot be understood.
         """
@@ -218,7 +233,44 @@ class Runtime:
             if (vector := self._query(name, row)) is not None:
                 vectors[name] = vector
         worded = next((name for name in vectors if self._is_text(name)), None)
-        return searcher.find(Asked(vectors, words=text, worded=worded), wishes)
+        return searcher.find(Asked(vectors, words=text, worded=worded), wishes, learned=learned, but=but)
+
+    def recommend(
+        self, history: Sequence["Event"], *, k: int = 10, where: str | None = None, diversity: float | None = None
+    ) -> list["Recommendation"]:
+        """The k best items for what a user took; for an empty history the most popular.
+
+        `where` holds beside the scenario's own filter. Raises RequestError where nothing is recommended, or for a
+        question that cannot be, FilterError for a filter that cannot be understood.
+        """
+        if self._recommending is None:
+            raise RequestError(
+                f"{self.name!r} recommends nothing. Add a section `recommend` to its scenario and run it again."
+            )
+        return self._recommending.recommend(self.searcher, history, k=k, where=where, diversity=diversity)
+
+    def ask(self, question: str, *, conversation: "Conversation | None" = None, k: int | None = None) -> "Answered":
+        """An answer with what it rests on, or a hand-over with the best guesses where it is not sure enough.
+
+        Raises RequestError where the release answers nothing.
+        """
+        if not self.facts.get("answer"):
+            raise RequestError(
+                f"{self.name!r} answers no questions. Add a section `answer` to its scenario and run it again."
+            )
+        from releases.answering import answering
+
+        return answering(self).ask(question, conversation=conversation, k=k or self.facts["answer"]["guesses"])
+
+    @functools.cached_property
+    def _recommending(self) -> "Recommending | None":
+        # scipy takes its time, and a release that recommends nothing needs none.
+        from releases.recommending import FOLDER, Recommending
+
+        settings = self.facts.get("recommend")
+        if not settings:
+            return None
+        return Recommending.open(self.folder / FOLDER, facts=settings, index=self.facts["index"])
 
     @property
     def searcher(self) -> Searcher:

@@ -240,7 +240,7 @@ class Searcher:
 
     def _grouped(self, ranking: list[tuple[str, float]], wishes: Wishes) -> list[tuple[str, float]]:
         """One hit a group; more of them than are shown where they are to differ."""
-        if self._group is None:
+        if self._group is None or not wishes.grouped:
             return ranking
         group = self._group
         rows = self.snapshot.rows([item for item, _ in ranking], [group])

@@ -11,12 +11,15 @@ from flows.ensemble_report import member_tables
 from flows.ladder_report import ladder_end, ladder_rows
 from flows.modality_spec import Image, Text
 from flows.spec import Scenario
+from flows.stages.answering import build_answering
 from flows.stages.encoders import AnyEncoder, graph_folder, open_encoder
 from flows.stages.fitted import encoder_strategy
 from flows.stages.index import alignment_digest, build_index
 from flows.stages.job import Job
+from flows.stages.recommend import build_recommender
 from flows.stages.reranking import export_reranker
 from flows.stages.variant import STAGE
+from flows.use_spec import Recommend
 from modalities.weights import PACKAGED
 from polyloom.durable import publish_folder, read_json, write_json
 from polyloom.home import home
@@ -42,13 +45,23 @@ def package(job: Job, *, progress: Progress) -> dict[str, Any]:
     export_reranker(job, staging / RERANKER, progress=progress)
     copy_parts(job, staging)
     write_facts(job, staging, encoders, index)
+    uses = used(job, staging, progress=progress)
     digest = seal(staging)
     folder = home() / "releases" / job.scenario.name / digest
     if not folder.is_dir():
         with publish_folder(folder) as draft:
             shutil.copytree(staging, draft, dirs_exist_ok=True)
     shutil.rmtree(staging)
-    return job.finish("package", {"digest": digest, "folder": str(folder), "index": index})
+    return job.finish("package", {"digest": digest, "folder": str(folder), "index": index, **uses})
+
+
+def used(job: Job, folder: Path, *, progress: Progress) -> dict[str, Any]:
+    """What the index is for: items for each user and answers, as the scenario asks; gives the figures of each."""
+    found = {
+        "recommend": build_recommender(job, folder, progress=progress),
+        "answer": build_answering(job, folder, progress=progress),
+    }
+    return {name: figures for name, figures in found.items() if figures}
 
 
 def copy_parts(job: Job, folder: Path) -> None:
@@ -108,7 +121,16 @@ def application(
         "tasks": list(scenario.tasks),
         "targets": targets,
         "index": index_facts(scenario, aligned, fusion),
+        "recommend": None if scenario.recommend is None else recommend_facts(scenario, scenario.recommend),
+        "answer": None if scenario.answer is None else scenario.answer.model_dump(mode="json"),
     }
+
+
+def recommend_facts(scenario: Scenario, settings: Recommend) -> dict[str, Any]:
+    """What must be known to recommend: how, and which columns say who took what."""
+    source = scenario.data[settings.interactions].model_dump(mode="json")
+    columns = {name: source.get(name) for name in ("user", "item", "time", "event", "weight")}
+    return {**settings.model_dump(mode="json"), "columns": columns}
 
 
 def index_facts(

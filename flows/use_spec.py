@@ -1,0 +1,47 @@
+"""What a release is used for beside predictions: items for each user, and answers to questions."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from flows.spec_section import Positive, Section, Share
+
+RecommendModel = Literal["popularity", "ease", "neighbours", "factors", "content"]
+
+
+class Recommend(Section):
+    """Items of the index for each user, by what users took: the table `interactions` says who, what and when.
+
+    `models` are weighed by what users took last. With `half_life_days` an event counts half for each such span before
+    the user's latest one. `where` is a filter over the items' columns that always holds, such as "stock > 0"; items
+    that a user took already are left out unless `seen` is `keep`. `diversity` puts items down that are like those
+    above.
+    """
+
+    interactions: str
+    models: Annotated[tuple[RecommendModel, ...], Field(min_length=1)] = (
+        "popularity", "ease", "neighbours", "factors", "content",
+    )  # fmt: skip
+    half_life_days: Annotated[float, Field(gt=0)] | None = None
+    where: str | None = None
+    seen: Literal["leave_out", "keep"] = "leave_out"
+    diversity: Share = 0.0
+
+
+class Answer(Section):
+    """Answers to questions out of the index's items, each with its answer: the column `reply`, or a `template`.
+
+    A template is a sentence with columns in braces, such as "{title} costs {price:.2f}".
+
+    An answer is given only where at most `alpha` of the answers given are wrong at confidence 1 - `delta`, as questions
+    of the validation and test splits show; otherwise the question is handed over with the `guesses` best guesses. What
+    two items share in the index's `group` is one answer; a classification `task` whose target that is puts what was
+    found in the order of its probabilities.
+    """
+
+    reply: str | None = None
+    template: str | None = None
+    task: str | None = None
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    guesses: Positive = 3
