@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import links, look
-from ui.views import home_page, predict_page, release_page, runs_page, search_page
+from ui.views import ask_page, home_page, predict_page, recommend_page, release_page, runs_page, search_page
 
 
 def main() -> None:
@@ -14,6 +14,8 @@ def main() -> None:
     pages = {
         "": st.Page(home_page.show, title="Home", icon=":material/home:", url_path="", default=True),
         "search": st.Page(search_page.show, title="Search", icon=":material/search:", url_path="search"),
+        "ask": st.Page(ask_page.show, title="Ask", icon=":material/forum:", url_path="ask"),
+        "recommend": st.Page(recommend_page.show, title="Recommend", icon=":material/recommend:", url_path="recommend"),
         "predict": st.Page(predict_page.show, title="Predict", icon=":material/label:", url_path="predict"),
         "runs": st.Page(runs_page.show, title="Runs", icon=":material/timeline:", url_path="runs"),
         "release": st.Page(release_page.show, title="Release", icon=":material/inventory_2:", url_path="release"),

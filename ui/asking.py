@@ -171,7 +171,7 @@ def search(
     found = runtime.find(wishes, text=text, image=image, like=like)
     seconds = time.perf_counter() - begun
     return Results(
-        found=tuple(_found(runtime, hit) for hit in found.hits),
+        found=tuple(found_of(runtime, hit) for hit in found.hits),
         seconds=seconds,
         pictured=bool(runtime.facts["index"]["image"]),
         counts={
@@ -214,7 +214,8 @@ def _example_part(items: pa.Table, name: str, kind: str) -> str:
     return ""
 
 
-def _found(runtime: Runtime, hit: Hit) -> Found:
+def found_of(runtime: Runtime, hit: Hit) -> Found:
+    """A hit as a card."""
     known = [(name, value) for name, value in hit.row.items() if value is not None and value != ""]
     others = known[1:]
     texts = [_marked(hit, name, value) for name, value in others if _is_long(runtime, name, value)]

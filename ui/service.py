@@ -15,10 +15,13 @@ from heads.explanation import Evidence, Explanation, KnownRow
 from polyloom.durable import read_json
 from polyloom.errors import FilterError, IntegrityError, PolyloomError, RegistryError, RequestError, ScenarioError
 from polyloom.home import home
+from releases.answering import answering
 from releases.mlflow_store import sqlite_file
 from releases.promotion import CHAMPION, Change
 from releases.registry import SCENARIO_NAME, Registered, Registry
 from releases.runtime import Runtime
+from retrieval.answering.asking import Answered
+from retrieval.answering.selective import Threshold
 from ui.asking import (
     Choice,
     Found,
@@ -47,14 +50,15 @@ from ui.following import (
     submit_run,
     waiting_state,
 )
+from ui.uses import Offered, ask, recommend, users
 
 __all__ = [
-    "Answer", "Change", "Choice", "Evidence", "Explanation", "FilterError", "Found", "Inputs", "Item", "KnownRow",
-    "Links", "Overview", "Part", "PolyloomError", "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results",
-    "RunView", "Runtime", "StageView", "champion", "check_picture", "explain", "filter_example", "find_run", "history",
-    "inputs_of", "items_of", "known_runs", "links_of", "metric_series", "open_release", "overview", "overviews",
-    "predict", "prefect_url", "release_facts", "scenario_names", "search", "seen_picture", "state_folder", "submit_run",
-    "versions", "waiting_state",
+    "Answer", "Answered", "Change", "Choice", "Evidence", "Explanation", "FilterError", "Found", "Inputs", "Item",
+    "KnownRow", "Links", "Offered", "Overview", "Part", "PolyloomError", "Predicted", "Registered", "ReleaseFacts",
+    "RequestError", "Results", "RunView", "Runtime", "StageView", "ask", "champion", "check_picture", "explain",
+    "filter_example", "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of", "metric_series",
+    "open_release", "overview", "overviews", "predict", "prefect_url", "promise", "recommend", "release_facts",
+    "scenario_names", "search", "seen_picture", "state_folder", "submit_run", "users", "versions", "waiting_state",
 ]  # fmt: skip
 
 FIRST = ("shop", "support")
@@ -62,7 +66,10 @@ FIRST = ("shop", "support")
 
 @dataclass(frozen=True)
 class ReleaseFacts:
-    """What a bundle says about itself; `metrics` is task -> metric -> value, `items` None without an index."""
+    """What a bundle says about itself; `metrics` is task -> metric -> value, `items` None without an index.
+
+    `uses` are what the index is for beside searches: `recommend`, `answer`.
+    """
 
     title: str
     tasks: tuple[str, ...]
@@ -72,6 +79,7 @@ class ReleaseFacts:
     card: str
     snapshot: dict[str, Any]
     pictures: tuple[Path, ...]
+    uses: tuple[str, ...] = ()
 
     @property
     def headline(self) -> tuple[str, float] | None:
@@ -177,6 +185,11 @@ def open_release(release: Registered) -> Runtime:
     return runtime
 
 
+def promise(runtime: Runtime) -> Threshold:
+    """From where on a release answers, and what it promises of its answers."""
+    return answering(runtime).threshold
+
+
 def release_facts(bundle: Path) -> ReleaseFacts:
     """What a bundle says about itself, without opening it. Raises IntegrityError naming an unreadable file."""
     application = _json(bundle / "application.json")
@@ -191,6 +204,7 @@ def release_facts(bundle: Path) -> ReleaseFacts:
             card=(bundle / "card.md").read_text(encoding="utf-8"),
             snapshot=_json(bundle / "snapshot.json"),
             pictures=tuple(sorted((bundle / "pictures").glob("*.png"))),
+            uses=tuple(use for use in ("recommend", "answer") if application.get(use)),
         )
     except (KeyError, AttributeError) as error:
         raise IntegrityError(f"{bundle / 'application.json'} does not say what this release is: {error}.") from error

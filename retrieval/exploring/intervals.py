@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
 REPLICATES = 999
 # More terms than this are first averaged in groups, which keeps a million of them cheap.
@@ -23,6 +24,8 @@ def bootstrap_t(numerators: np.ndarray, denominators: np.ndarray, *, confidence:
 
     Each resampled ratio's distance is measured in its own standard error, so that few large terms, which are rare in
     the sample and its resamples alike, widen the side on which they are missing. Denominators of one give the mean.
+    On either side it reaches as far as Student's interval at least: where a side has hardly any large terms, resamples
+    know nothing of those that are missing.
 
     Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 12.
     """
@@ -38,7 +41,8 @@ def bootstrap_t(numerators: np.ndarray, denominators: np.ndarray, *, confidence:
         distances.append((ratios - value)[errors > 0] / errors[errors > 0])
     tail = (1 - confidence) / 2
     below, above = np.quantile(np.concatenate(distances), [tail, 1 - tail])
-    return Interval(value, float(value - above * error), float(value - below * error))
+    least = float(stdtrit(len(terms) - 1, 1 - tail))
+    return Interval(value, float(value - max(above, least) * error), float(value + max(-below, least) * error))
 
 
 def _ratios(counts: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

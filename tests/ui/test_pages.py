@@ -7,7 +7,7 @@ from streamlit.util import calc_hash
 from tests.support.small_bundle import picture_of
 from tests.ui.browser import APP
 
-PAGES = ["", "search", "predict", "runs", "release"]
+PAGES = ["", "search", "ask", "recommend", "predict", "runs", "release"]
 
 
 def look_at(page, **query):

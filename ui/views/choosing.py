@@ -24,9 +24,14 @@ def choose(found: Sequence[service.Overview], *, label: str = "Application") -> 
     return next(each for each in found if each.name == chosen)
 
 
-def released(*, searchable: bool = False) -> list[service.Overview]:
-    """Applications with a champion; broken ones stay in, so that the page can say what is wrong with them."""
+def released(*, searchable: bool = False, use: str | None = None) -> list[service.Overview]:
+    """Applications with a champion, of those with facts only the ones that can be searched, or have a use.
+
+    Broken ones stay in, so that the page can say what is wrong with them.
+    """
     found = [each for each in cached.overviews() if each.release is not None or each.problem]
+    if use is not None:
+        found = [each for each in found if each.facts and use in each.facts.uses]
     return [each for each in found if not (searchable and each.facts and each.facts.items is None)]
 
 

@@ -4,10 +4,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import cached, look, service
+from ui.views.cards import grid_or_cards
 from ui.views.choosing import choose, nothing_released, opened, picture, released
 
 WORDS, PICTURE, LIKE = "Words", "Picture", "Like an item"
-ACROSS = 4
 
 
 def show() -> None:
@@ -86,32 +86,4 @@ def _show(results: service.Results) -> None:
     for name, counts in results.counts.items():
         if len(counts) > 1:
             st.html(look.chips([(name, ""), *((value, str(count)) for value, count in counts)]))
-    if results.pictured:
-        _grid(results.found)
-    else:
-        for place, found in enumerate(results.found):
-            _card(found, place)
-
-
-def _grid(found: tuple[service.Found, ...]) -> None:
-    for start in range(0, len(found), ACROSS):
-        for place, (column, hit) in enumerate(zip(st.columns(ACROSS), found[start : start + ACROSS], strict=False)):
-            with column.container(border=True, key=f"hit_{start + place}", height="stretch"):
-                if hit.picture is not None:
-                    st.image(str(hit.picture), width="stretch", alt=hit.title.text)
-                else:
-                    st.html(look.quiet("No picture on this machine"))
-                _words(hit)
-
-
-def _card(hit: service.Found, place: int) -> None:
-    with st.container(border=True, key=f"hit_{place}"):
-        _words(hit)
-
-
-def _words(hit: service.Found) -> None:
-    parts = [look.title(*hit.title), *(look.body(*text) for text in hit.body)]
-    st.html("".join(parts))
-    if hit.facts:
-        st.html(look.chips(hit.facts))
-    st.html(look.quiet(" · ".join(hit.why)))
+    grid_or_cards(results.found, pictured=results.pictured)

@@ -1,0 +1,64 @@
+"""Ask: a conversation in which only what is sure enough is answered; the rest is handed over with the best guesses."""
+
+import streamlit as st
+
+from ui import look, service
+from ui.views.choosing import choose, nothing_released, opened, released
+
+SAID = "said"
+
+
+def show() -> None:
+    """The page."""
+    look.head("Ask", "Answers whose share of wrong ones is bounded. What is not sure enough goes to a person.")
+    able = released(use="answer")
+    if not able:
+        st.info("No release answers. Add a section `answer` to a scenario and run it; `polyloom run support` has one.")
+        if not released():
+            nothing_released()
+        return
+    each = choose(able)
+    runtime = None if each is None else opened(each)
+    if each is None or runtime is None or each.release is None:
+        return
+    # A conversation is with one release: what another said is not what this one rests on.
+    said = st.session_state.setdefault(f"{SAID}_{each.release.digest}", [])
+    _promise(runtime)
+    question = st.chat_input("Ask in a sentence. 用一句话提问。", max_chars=10_000, key="question")
+    if question:
+        with look.kindly():
+            said.append((question, service.ask(runtime, question, said)))
+    for one, found in said:
+        with st.chat_message("user"):
+            st.text(one)
+        with st.chat_message("assistant"):
+            _answer(found)
+    if said and st.button("Begin anew", icon=":material/refresh:"):
+        said.clear()
+        st.rerun()
+
+
+def _promise(runtime: service.Runtime) -> None:
+    threshold = service.promise(runtime)
+    if threshold.value is None:
+        st.warning(look.plain(f"This release answers nothing. {threshold.reason}"), icon=":material/block:")
+        return
+    told = f"at most {threshold.alpha:.0%} of its answers are wrong, with confidence {1 - threshold.delta:.0%}"
+    st.html(look.quiet(f"It answers {threshold.answered_share:.0%} of questions like those it was tried on: {told}."))
+
+
+def _answer(found: service.Answered) -> None:
+    if found.note:
+        st.html(look.quiet(found.note))
+    if found.text is not None:
+        st.text(found.text)
+        for cited in found.citations:
+            place = f", page {cited.page}" if cited.page else ""
+            st.html(look.quiet(f"{cited.source} {cited.id}{place}: {cited.text}"))
+        st.html(look.chips([("sure", f"{found.score:.0%}")]))
+        return
+    if found.hand_over is not None:
+        st.text("A person should answer this.")
+        st.html(look.quiet(found.hand_over.reason))
+        if found.hand_over.guesses:
+            st.html(look.table(["guess", "question"], [[one.id, one.text] for one in found.hand_over.guesses]))

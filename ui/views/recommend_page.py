@@ -1,0 +1,59 @@
+"""Recommend: items for a user, by what that user and others took and by what the items are, with reasons."""
+
+import streamlit as st
+
+from ui import cached, look, service
+from ui.views.cards import grid_or_cards
+from ui.views.choosing import choose, nothing_released, opened, released
+
+NOBODY = "Somebody new"
+
+
+def show() -> None:
+    """The page."""
+    look.head("Recommend", "What suits whom, and because of what. What was taken already is not offered again.")
+    able = released(use="recommend")
+    if not able:
+        st.info(
+            "No release recommends. Add a section `recommend` to a scenario and run it; `polyloom run shop` has one."
+        )
+        if not released():
+            nothing_released()
+        return
+    each = choose(able)
+    runtime = None if each is None else opened(each)
+    if each is None or runtime is None or each.release is None:
+        return
+    with look.kindly():
+        offered = _asked(runtime, each.release)
+        _show(offered, pictured=bool(runtime.facts["index"]["image"]))
+
+
+def _asked(runtime: service.Runtime, release: service.Registered) -> service.Offered:
+    example, items = cached.examples(release)
+    left, middle, right = st.columns([2, 2, 1])
+    user = left.selectbox(
+        "User", [NOBODY, *service.users(runtime)], key="user", bind="query-params", accept_new_options=True
+    )
+    where = middle.text_input(
+        "Filter", key="where", bind="query-params", placeholder=f"for example {example}" if example else ""
+    )
+    k = right.selectbox("Items", (12, 24, 48), key="k", bind="query-params")
+    titles = {item.id: item.title for item in items}
+    taken = st.multiselect(
+        "Taken just now",
+        list(titles),
+        format_func=lambda id_: f"{titles[id_]} ({id_})",
+        key=f"taken_{release.scenario}",
+        placeholder="What is taken here changes the list at once",
+    )
+    return service.recommend(runtime, user=None if user == NOBODY else user, items=taken, where=where, k=k)
+
+
+def _show(offered: service.Offered, *, pictured: bool) -> None:
+    if not offered.found:
+        st.info("Nothing is left to offer: everything that meets the filter was taken already.")
+        return
+    by = f"by {offered.history} events" if offered.history else "nothing is known of this user, so what is popular"
+    st.html(look.quiet(f"{len(offered.found)} items, {by}, in {1000 * offered.seconds:.0f} ms"))
+    grid_or_cards(offered.found, pictured=pictured)
