@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from flows.cli_options import AS_JSON, SCENARIO
-from flows.cli_output import emit, table
+from flows.cli_output import emit, emit_lines, table
 from polyloom.errors import PolyloomError, RequestError
 
 KNOWN = ("id", "question", "conversation")
@@ -82,16 +82,12 @@ def keep(path: Path, question: str, found: Mapping[str, Any]) -> None:
 
 
 def answer_file(runtime: Any, path: Path, count: int | None, *, as_json: bool) -> None:
-    """One line of JSON for each question of a file; those that cannot be asked say why."""
-    failed = 0
-    for answer in answers(runtime, path, count):
-        failed += "error" in answer
-        if as_json or "error" in answer:
-            click.echo(json.dumps(answer, ensure_ascii=False, default=str), err="error" in answer and not as_json)
-        else:
-            click.echo(f"{answer['id']}: {answer['text'] or 'handed over: ' + answer['hand_over']['reason']}")
-    if failed:
-        raise RequestError(f"--input {path}: {failed} questions could not be asked; the others were answered.")
+    """One line for each question of a file; those that cannot be asked say why."""
+
+    def told(answer: Mapping[str, Any]) -> str:
+        return f"{answer['id']}: {answer['text'] or 'handed over: ' + answer['hand_over']['reason']}"
+
+    emit_lines(answers(runtime, path, count), path, as_json=as_json, told=told)
 
 
 def answers(runtime: Any, path: Path, count: int | None) -> Iterator[dict[str, Any]]:

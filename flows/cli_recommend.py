@@ -1,6 +1,5 @@
 """`polyloom recommend`: items for a user, or for each line of a file."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import click
 
 from flows.cli_options import AS_JSON, SCENARIO
-from flows.cli_output import emit, table
+from flows.cli_output import emit, emit_lines, table
 from polyloom.errors import PolyloomError, RequestError
 
 KNOWN = ("id", "user", "items")
@@ -80,16 +79,12 @@ def check_items(runtime: Any, items: Sequence[str]) -> None:
 
 
 def answer_file(runtime: Any, path: Path, wishes: Mapping[str, Any], *, as_json: bool) -> None:
-    """One line of JSON for each line of a file; lines that cannot be answered say why."""
-    failed = 0
-    for answer in answers(runtime, path, wishes):
-        failed += "error" in answer
-        if as_json or "error" in answer:
-            click.echo(json.dumps(answer, ensure_ascii=False, default=str), err="error" in answer and not as_json)
-        else:
-            click.echo(f"{answer['id']}: {', '.join(hit['id'] for hit in answer['items']) or 'nothing'}")
-    if failed:
-        raise RequestError(f"--input {path}: {failed} lines could not be answered; the others were.")
+    """One line for each line of a file; lines that cannot be answered say why."""
+
+    def told(answer: Mapping[str, Any]) -> str:
+        return f"{answer['id']}: {', '.join(hit['id'] for hit in answer['items']) or 'nothing'}"
+
+    emit_lines(answers(runtime, path, wishes), path, as_json=as_json, told=told)
 
 
 def answers(runtime: Any, path: Path, wishes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

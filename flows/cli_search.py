@@ -1,13 +1,13 @@
 """`polyloom search`: items by words, a picture, both, another item, or a file of questions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from flows.cli_options import AS_JSON, SCENARIO
-from flows.cli_output import emit, table
+from flows.cli_output import emit, emit_lines, table
 from polyloom.errors import RequestError
 
 
@@ -79,19 +79,12 @@ def weights_of(given: Sequence[str]) -> dict[str, float]:
 
 def answer_file(runtime: Any, path: Path, wishes: Any, *, as_json: bool) -> None:
     """One line of JSON for each question of a file, as it is answered; questions that cannot be asked say why."""
-    import json
-
     from flows.questions import answers
 
-    failed = 0
-    for number, answer in enumerate(answers(runtime, path, wishes), start=1):
-        failed += "error" in answer
-        if as_json or "error" in answer:
-            click.echo(json.dumps(answer, ensure_ascii=False, default=str), err="error" in answer and not as_json)
-        else:
-            click.echo(f"{number}: {', '.join(hit['id'] for hit in answer['hits']) or 'nothing'}")
-    if failed:
-        raise RequestError(f"--input {path}: {failed} questions could not be asked; the others were answered.")
+    def told(answer: Mapping[str, Any]) -> str:
+        return f"{answer['id']}: {', '.join(hit['id'] for hit in answer['hits']) or 'nothing'}"
+
+    emit_lines(answers(runtime, path, wishes), path, as_json=as_json, told=told)
 
 
 def shown(found: Any) -> dict[str, Any]:

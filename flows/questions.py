@@ -1,11 +1,11 @@
 """Questions of a file: one a line, answered one after the other."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from flows.asking import picture_bytes
+from flows.json_lines import json_lines, json_object
 from polyloom.errors import PolyloomError, RequestError
 from releases.found import Wishes
 from releases.runtime import Runtime
@@ -20,13 +20,8 @@ def answers(runtime: Runtime, path: Path, wishes: Wishes) -> Iterator[dict[str, 
 
     Raises: RequestError when the file cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"--input {path}: cannot be read as UTF-8 text ({error}).") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield answer(runtime, line, number, path, wishes)
+    for number, line in json_lines(path):
+        yield answer(runtime, line, number, path, wishes)
 
 
 def answer(runtime: Runtime, line: str, number: int, path: Path, wishes: Wishes) -> dict[str, Any]:
@@ -44,12 +39,7 @@ def answer(runtime: Runtime, line: str, number: int, path: Path, wishes: Wishes)
 
 def read_question(line: str, number: int, path: Path) -> dict[str, Any]:
     """One line. Raises: RequestError for what is no question."""
-    try:
-        question = json.loads(line)
-    except ValueError as error:
-        raise RequestError(f"{path}, line {number}: not JSON ({error}). Each line is one object.") from error
-    if not isinstance(question, dict) or not set(question) <= set(KNOWN):
-        raise RequestError(f"{path}, line {number}: a question is an object with {', '.join(KNOWN)}; got {line[:80]}.")
+    question = json_object(line, number, path, known=KNOWN)
     wrong = [name for name in ("text", "image", "like") if not isinstance(question.get(name, ""), str)]
     if wrong:
         raise RequestError(f"{path}, line {number}: {wrong[0]} is {question[wrong[0]]!r}; write text in quotes.")

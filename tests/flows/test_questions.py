@@ -39,8 +39,8 @@ def test_words_pictures_and_items_are_asked_line_by_line(shop, tmp_path):
     ("line", "message"),
     [
         ("nope", "line 1: not JSON"),
-        ("[1]", "a question is an object with id, text, image, like"),
-        ('{"txt": "a"}', "a question is an object with"),
+        ("[1]", "a line is an object with id, text, image, like"),
+        ('{"txt": "a"}', "a line is an object with"),
         ('{"text": 3}', "text is 3; write text in quotes"),
         ('{"text": " "}', "Nothing was asked"),
         ('{"like": "p99"}', "no item 'p99'"),

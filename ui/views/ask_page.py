@@ -3,26 +3,21 @@
 import streamlit as st
 
 from ui import look, service
-from ui.views.choosing import choose, nothing_released, opened, released
+from ui.views.choosing import opened_for
 
 SAID = "said"
+NONE = "No release answers. Add a section `answer` to a scenario and run it; `polyloom run support` has one."
 
 
 def show() -> None:
     """The page."""
     look.head("Ask", "Answers whose share of wrong ones is bounded. What is not sure enough goes to a person.")
-    able = released(use="answer")
-    if not able:
-        st.info("No release answers. Add a section `answer` to a scenario and run it; `polyloom run support` has one.")
-        if not released():
-            nothing_released()
+    chosen = opened_for("answer", otherwise=NONE)
+    if chosen is None:
         return
-    each = choose(able)
-    runtime = None if each is None else opened(each)
-    if each is None or runtime is None or each.release is None:
-        return
+    _, runtime = chosen
     # A conversation is with one release: what another said is not what this one rests on.
-    said = st.session_state.setdefault(f"{SAID}_{each.release.digest}", [])
+    said = st.session_state.setdefault(f"{SAID}_{runtime.digest}", [])
     _promise(runtime)
     question = st.chat_input("Ask in a sentence. 用一句话提问。", max_chars=10_000, key="question")
     if question:

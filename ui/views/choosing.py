@@ -60,3 +60,16 @@ def picture() -> bytes | None:
         st.image(given.getvalue(), width=120)
         return given.getvalue()
     return None
+
+
+def opened_for(use: str, *, otherwise: str) -> tuple[service.Registered, service.Runtime] | None:
+    """The release of the application chosen among those with a use, and it opened; None after saying what to do."""
+    able = released(use=use)
+    if not able:
+        st.info(otherwise)
+        if not released():
+            nothing_released()
+        return None
+    each = choose(able)
+    runtime = None if each is None else opened(each)
+    return None if each is None or each.release is None or runtime is None else (each.release, runtime)

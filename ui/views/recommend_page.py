@@ -4,28 +4,21 @@ import streamlit as st
 
 from ui import cached, look, service
 from ui.views.cards import grid_or_cards
-from ui.views.choosing import choose, nothing_released, opened, released
+from ui.views.choosing import opened_for
 
 NOBODY = "Somebody new"
+NONE = "No release recommends. Add a section `recommend` to a scenario and run it; `polyloom run shop` has one."
 
 
 def show() -> None:
     """The page."""
     look.head("Recommend", "What suits whom, and because of what. What was taken already is not offered again.")
-    able = released(use="recommend")
-    if not able:
-        st.info(
-            "No release recommends. Add a section `recommend` to a scenario and run it; `polyloom run shop` has one."
-        )
-        if not released():
-            nothing_released()
+    chosen = opened_for("recommend", otherwise=NONE)
+    if chosen is None:
         return
-    each = choose(able)
-    runtime = None if each is None else opened(each)
-    if each is None or runtime is None or each.release is None:
-        return
+    release, runtime = chosen
     with look.kindly():
-        offered = _asked(runtime, each.release)
+        offered = _asked(runtime, release)
         _show(offered, pictured=bool(runtime.facts["index"]["image"]))
 
 
