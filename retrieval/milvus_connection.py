@@ -1,10 +1,11 @@
 """A connection to Milvus: to a server, or to the edition that runs inside this process and keeps its data on disk."""
 
+import atexit
 import logging
 import os
 import re
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ CONNECT_SECONDS = 20.0
 # How many connections this process holds to each embedded edition: the last one that closes ends the server behind it.
 held: Counter[str] = Counter()
 lock = threading.Lock()
+# Connections whose owners are gone, to be closed at the next occasion.
+abandoned: deque["MilvusConnection"] = deque()
 
 
 class MilvusConnection:
@@ -56,12 +59,25 @@ def connect(uri: str) -> MilvusConnection:
         raise RequestError(
             f"{shown(uri)!r} is not an address of Milvus. Name a path that ends in .db, or http://host:port."
         )
+    close_abandoned()
     client_class = milvus(uri).MilvusClient
     if is_embedded(uri):
         return connect_embedded(client_class, uri)
     with explained(f"Milvus does not answer at {shown(uri)}; start it, or set {TOKEN} if it wants a token"):
         client = client_class(uri=uri, token=os.environ.get(TOKEN, ""), timeout=CONNECT_SECONDS, dedicated=True)
     return MilvusConnection(client, uri=uri)
+
+
+def abandon(connection: MilvusConnection) -> None:
+    """Have a connection closed later: who calls this may be the garbage collector, at any place, under any lock."""
+    abandoned.append(connection)
+
+
+@atexit.register
+def close_abandoned() -> None:
+    """Close the connections whose owners are gone."""
+    while abandoned:
+        abandoned.popleft().close()
 
 
 def connect_embedded(client_class: Any, uri: str) -> MilvusConnection:

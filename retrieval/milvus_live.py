@@ -20,7 +20,7 @@ from retrieval.items import Field, Items
 from retrieval.kinds import Kind
 from retrieval.milvus import MilvusWriter, create_collection, open_collection
 from retrieval.milvus_collection import MilvusCollection
-from retrieval.milvus_connection import connect
+from retrieval.milvus_connection import abandon, connect
 from retrieval.milvus_index import MilvusIndex
 from retrieval.milvus_schema import ID, MESSAGE, MOST_HITS, ROW, TEXT, column, presence
 from retrieval.milvus_table import schema_of, schema_text, typed
@@ -55,11 +55,13 @@ class PlacedIndex(MilvusIndex):
         self.note = dict(placed.note)
         self.kind = collection.kind
         self._schema = schema_of(placed.schema)
-        self._closed = weakref.finalize(self, collection.connection.close)
+        self._gone = weakref.finalize(self, abandon, collection.connection)
+        self._gone.atexit = False
 
     def close(self) -> None:
         """End the connection."""
-        self._closed()
+        if self._gone.detach():
+            super().close()
 
     @property
     def count(self) -> int:

@@ -32,6 +32,7 @@ INDEX = {"rows": "wishes", "embed": ["text"], "show": ["text", "label"], "milvus
 def nothing_is_left_running():
     yield
     gc.collect()
+    milvus_connection.close_abandoned()
     assert not milvus_connection.held
 
 
@@ -61,6 +62,19 @@ def placed(made, tmp_path, monkeypatch):
     assert runtime.searcher.snapshot is not sealed
     yield folder / "wishes.jsonl", folder / "wishes.yaml", runtime, sealed
     runtime.searcher.snapshot.close()
+
+
+def test_an_index_that_is_collected_under_the_lock_of_connections_stops_nobody(placed):
+    """The collector once closed an index in the middle of a connect, which waited for itself ever after."""
+    _, _, runtime, _ = placed
+    index = index_place(runtime).open()
+    milvus_connection.close_abandoned()
+    with milvus_connection.lock:
+        del index
+        gc.collect()
+        assert milvus_connection.abandoned
+    milvus_connection.close_abandoned()
+    assert index_place(runtime).open().count == 90
 
 
 def test_a_champion_is_put_there_and_answers_as_it_does_on_disk(placed):
