@@ -177,7 +177,6 @@ def test_each_text_of_a_list_stands_beside_the_rows_other_values():
         ("tasks.match.inputs=[chars, picture]", "tasks.match.inputs: 'picture' is not there"),
         ("tasks.match.target=caption", "tasks.match.target: 'caption' is not known"),
         ("gate.metric=match.accuracy", "gate.metric: 'accuracy' is not there"),
-        ("tasks.match.method=canonical", "over encoders that stay as they are; image would be trained. Write `train"),
         (
             "tasks.match={kind: alignment, inputs: [chars, image], method: canonical, hidden: 8}",
             "projections are linear",
@@ -191,3 +190,9 @@ def test_what_cannot_be_is_told_by_its_place(tmp_path, override, message):
     with pytest.raises(ScenarioError) as caught:
         load_scenario(str(path), overrides=[override])
     assert message in str(caught.value)
+
+
+def test_projections_over_encoders_that_change_are_not_solved(tmp_path):
+    path = write_paired(tmp_path, lists=False)
+    with pytest.raises(ScenarioError, match=r"stay as they are; image would be trained\. Write `train: frozen` there"):
+        load_scenario(str(path), overrides=["tasks.match.method=canonical", "modalities.image.train=full"])

