@@ -53,10 +53,7 @@ def solve_alignments(job: Job, model: "ApplicationModel", inputs: Mapping[str, "
             continue
         whole = np.logical_and.reduce([inputs[name].present for name in task_inputs(job.scenario, task)])
         rows = job.split("train", task=task)
-        rows = rows[whole[rows]]
-        if len(rows) < 2:
-            raise DataError(f"tasks.{task}: {len(rows)} training rows have both sides; a space of both needs two.")
-        first, second = head_inputs(model, inputs, task=task, rows=rows)
+        first, second = head_inputs(model, inputs, task=task, rows=rows[whole[rows]])
         head = cast("AlignmentHead", cast("TaskModel", model.tasks[task]).head)
         head.begin_at(first, second, shrinkage=settings.shrinkage)
 

@@ -141,7 +141,7 @@ def test_projections_that_are_solved_need_no_step(ran, tmp_path):
     # The pictures' encoder has not learned anything and tells colours all the same.
     assert ended.json["metrics"]["match"]["chars_to_image_recall_at_5"] > 0.5
     assert ended.json["strategy"]["trained_parameters"] == 0
-    preparation = json.loads((Path(ended.json["bundle"]) / "modalities" / "image" / "preparation.json").read_text())
+    preparation = json.loads((Path(ended.json["bundle"]) / "preparation" / "image" / "preparation.json").read_text())
     assert preparation["whole"] is True
     hits = Runtime.open(Path(ended.json["bundle"])).search(text="red over green", k=4)
     assert {name for hit in hits for name in hit.ranks} == {"match"}
@@ -157,7 +157,7 @@ def test_a_space_of_no_pairs_is_refused(ran, tmp_path):
     changed = ("name=few", "data.pairs.path=few.jsonl", "tasks.match.method=canonical", "recipe.strategy=frozen")
     ended = run("run", path, *(word for one in changed for word in ("--set", one)))
     assert ended.code != 0
-    assert "tasks.match: 1 training rows have both sides; a space of both needs two" in ended.err
+    assert "tasks.match: 1 different training row(s) have both chars and image; two are the least" in ended.err
 
 
 def test_each_text_of_a_list_stands_beside_the_rows_other_values():
