@@ -107,10 +107,13 @@ def fit_factors(
     if not histories.nnz:
         return Factors(np.zeros((histories.shape[1], factors), np.float32), **settings)
     from implicit.als import AlternatingLeastSquares  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    fit = AlternatingLeastSquares(
-        factors=factors, regularization=regularisation, alpha=alpha, iterations=iterations, random_state=seed,
-        num_threads=threads,
-    )  # fmt: skip
-    fit.fit(graded(histories, power=power), show_progress=False)
+    # It has threads of its own, which those of the linear algebra would only hinder.
+    with threadpool_limits(limits=1, user_api="blas"):
+        fit = AlternatingLeastSquares(
+            factors=factors, regularization=regularisation, alpha=alpha, iterations=iterations, random_state=seed,
+            num_threads=threads,
+        )  # fmt: skip
+        fit.fit(graded(histories, power=power), show_progress=False)
     return Factors(np.ascontiguousarray(fit.item_factors, np.float32), **settings)
