@@ -55,6 +55,8 @@ def milvus_problems(index: Index) -> Iterator[str]:
         yield f"index.milvus: {index.milvus!r} is no address. Write http://host:port, or a path that ends in .db."
     if index.keyword:
         yield "index.milvus: nothing is searched by words there. Drop `keyword: true`, or `milvus`."
+    if index.kind == "ivf_pq" and index.milvus.endswith(".db"):
+        yield "index.kind: the edition of Milvus inside the process has no ivf_pq. Write ivf_sq8, or name a server."
     if index.memory_mib is not None:
         yield "index.memory_mib: it is for vectors on this machine, and `milvus` puts them elsewhere. Drop one."
 

@@ -13,6 +13,7 @@ from retrieval.recommending.recommender import Event, Recommender, open_recommen
 from retrieval.where import parse_filter
 
 FOLDER, QUALITY = "recommender", "quality.json"
+KEPT_MASKS = 32
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Recommending:
         self.recommender = recommender
         self._facts = facts
         self._index = index
+        self._masks: tuple[Searcher | None, dict[str | None, np.ndarray]] = (None, {})
 
     @classmethod
     def open(cls, folder: Path, *, facts: Mapping[str, Any], index: Mapping[str, Any]) -> "Recommending":
@@ -79,7 +81,17 @@ class Recommending:
         ]
 
     def _allowed(self, searcher: Searcher, where: str | None) -> np.ndarray:
-        """Which items of the catalogue may be shown, bool [items]."""
+        """Which items of the catalogue may be shown, bool [items]; the last filters are remembered."""
+        of, masks = self._masks
+        if of is not searcher or len(masks) >= KEPT_MASKS:
+            masks = {}
+            self._masks = (searcher, masks)
+        if where not in masks:
+            masks[where] = self._shown(searcher, where)
+        return masks[where]
+
+    def _shown(self, searcher: Searcher, where: str | None) -> np.ndarray:
+        """The mask, found anew."""
         snapshot = searcher.snapshot
         mask = np.ones(len(snapshot.ids), dtype=bool)
         for condition in (self._facts["where"], where):

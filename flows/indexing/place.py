@@ -125,7 +125,7 @@ def forget_in_milvus(scenario: str, keys: Sequence[str]) -> int:
         facts = read_json(bundle)
         if facts["index"] and facts["index"].get("milvus"):
             place = place_of(bundle.parent, facts)
-            gone += place.writer().delete(keys)
+            gone += place.writer().delete(keys) if place.is_live else 0
     return gone
 
 

@@ -182,6 +182,7 @@ def test_other_columns_need_another_release(placed):
     [
         ("index.keyword=true", "index.milvus: nothing is searched by words there"),
         ("index.milvus=somewhere", "index.milvus: 'somewhere' is no address. Write http://host:port, or a path"),
+        ("index.kind=ivf_pq", "index.kind: the edition of Milvus inside the process has no ivf_pq"),
         ("index.memory_mib=10", "index.memory_mib: it is for vectors on this machine"),
     ],
 )
