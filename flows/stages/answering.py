@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flows.stages.job import Job
+from flows.use_spec import Answer
 from polyloom.durable import read_json, write_json
 from polyloom.errors import DataError
 from polyloom.progress import Progress
@@ -32,10 +33,18 @@ def build_answering(job: Job, folder: Path, *, progress: Progress) -> dict[str, 
 
     Nothing where no answers are asked for. The folder is a bundle that is not sealed yet.
     """
-    settings = job.scenario.answer
-    if settings is None:
+    if job.scenario.answer is None:
         return {}
     runtime = Runtime(folder=folder, digest="", facts=read_json(folder / "application.json"), blobs=None)
+    record, figures = choose_answering(runtime, settings=job.scenario.answer, progress=progress)
+    write_json(folder / RECORD, record)
+    return figures
+
+
+def choose_answering(
+    runtime: Runtime, *, settings: Answer, progress: Progress
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """When a release answers, as `releases.answering` reads it, and the figures of that promise."""
     first, second = (["train"], ["validation", "test"]) if settings.task is None else (["validation"], ["test"])
     fitting, choosing = questions(runtime, first, seed=1), questions(runtime, second, seed=2)
     with progress.stage("answer", total=len(fitting) + len(choosing), unit="questions") as bar:
@@ -43,8 +52,7 @@ def build_answering(job: Job, folder: Path, *, progress: Progress) -> dict[str, 
         confidence, why = confidence_of(*known)
         scores, right = judged(runtime, choosing, but_itself=False, bar=bar)
     threshold = choose_threshold(confidence(scores), right, alpha=settings.alpha, delta=settings.delta)
-    write_json(folder / RECORD, {"confidence": confidence.to_json(), "threshold": threshold.to_json()})
-    return told(threshold, right, why)
+    return {"confidence": confidence.to_json(), "threshold": threshold.to_json()}, told(threshold, right, why)
 
 
 def questions(runtime: Runtime, splits: Sequence[str], *, seed: int) -> list[dict[str, Any]]:

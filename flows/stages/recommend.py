@@ -13,11 +13,13 @@ import scipy.sparse as sp
 
 from flows.source_spec import Records
 from flows.stages.job import Job
+from flows.use_spec import Recommend
 from polyloom.durable import read_json, write_json
 from polyloom.progress import Progress
 from releases.live_index import field_digests
 from releases.recommending import FOLDER, QUALITY
 from releases.runtime import INDEX
+from retrieval.items import Items
 from retrieval.live import open_index
 from retrieval.recommending.blend import Blend, learn_weights, make_trial
 from retrieval.recommending.content import make_content
@@ -53,12 +55,19 @@ def build_recommender(job: Job, folder: Path, *, progress: Progress) -> dict[str
         return {}
     digests = field_digests(read_json(folder / "application.json"))
     items = open_index(folder / INDEX, encoders=digests, trusted=True).items()
+    return save_recommender(folder / FOLDER, items, events_of(job), settings=settings, progress=progress)
+
+
+def save_recommender(
+    folder: Path, items: Items, events: Interactions, *, settings: Recommend, progress: Progress
+) -> dict[str, Any]:
+    """Fit a recommender over the items to what was taken of them, and save it in a new folder; gives its figures."""
     fits: dict[str, Fit] = dict(BEHAVIOUR)
     if items.vectors:
         content = make_content(items.vectors)
         fits["content"] = lambda _: content
     chosen = [fits[name] for name in settings.models if name in fits]
-    events = events_of(job).within(items.ids)
+    events = events.within(items.ids)
     with progress.stage("recommend", total=len(chosen) * 3, unit="fits") as bar:
 
         def fitted(given: Interactions) -> tuple[list[Model], sp.csr_matrix]:
@@ -74,13 +83,13 @@ def build_recommender(job: Job, folder: Path, *, progress: Progress) -> dict[str
         quality = quality_of(tested.held_out, *fitted(tested.train), weights=weights)
         models, _ = fitted(events)
     recommender = Recommender(items.ids, Blend(tuple(models), weights), half_life_days=settings.half_life_days)
-    recommender.save(folder / FOLDER)
+    recommender.save(folder)
     names = [model.kind for model in models]
     facts = {
         "events": len(events), "users": len(events.users), "items": len(items.ids),
         "weights": dict(zip(names, weights, strict=True)), **quality,
     }  # fmt: skip
-    write_json(folder / FOLDER / QUALITY, facts)
+    write_json(folder / QUALITY, facts)
     return facts
 
 
