@@ -114,6 +114,8 @@ def show(found: Mapping[str, Any]) -> None:
     """The answer and what it rests on, or why a person should answer, with the best guesses."""
     if found["note"]:
         click.echo(f"note      {found['note']}")
+    if found["broken"]:
+        click.echo(f"promise   {found['broken']}")
     if found["text"] is not None:
         click.echo(found["text"])
         for cited in found["citations"]:

@@ -29,6 +29,7 @@ def index(scenario: str, action: str, kind: str | None, overrides: Sequence[str]
     """Look at the index of SCENARIO[@ALIAS], check its bytes, put it in order, or update it from the sources.
 
     An update embeds only rows that are new or changed, with the release's own encoders, and takes out what is gone.
+    Where the scenario recommends or answers, who is recommended what, and when it answers, is learned anew.
     """
     if kind is not None and action != "rebuild":
         raise RequestError(f"--kind belongs to rebuild, and {action} was asked for. Leave it out.")
@@ -82,7 +83,20 @@ def update(scenario: str, overrides: Sequence[str], *, as_json: bool) -> None:
         click.echo(f"refused   {result['snapshot']['rows_quarantined']:,} rows    polyloom quarantine {scenario} list")
     if result["rebuilt"]:
         click.echo(f"rebuilt   {result['rebuilt']}")
+    for line in use_lines(result["uses"]):
+        click.echo(line)
     click.echo(f"next      polyloom search {result['scenario']} --text ...    polyloom index {result['scenario']}")
+
+
+def use_lines(uses: Mapping[str, Any]) -> list[str]:
+    """What there is to say of a recommender and a threshold that were made anew."""
+    lines = []
+    if "recommend" in uses:
+        made = uses["recommend"]
+        lines.append(f"recommend {made['items']:,} items by {made['events']:,} events of {made['users']:,} users")
+    if "answer" in uses:
+        lines.append(f"answer    {uses['answer']['reason']}")
+    return lines
 
 
 def show(facts: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from flows.assembly import table_sources
 from flows.indexing.place import forget_in_indexes
+from flows.indexing.uses import forget_in_uses
 from flows.ingested import scenario_folder
 from flows.modality_spec import Characters, Text
 from flows.released_rows import released_pictures, releases_with
@@ -103,6 +104,7 @@ def clean_caches(name: str, found: Found, keys: Sequence[str], loaded: LoadedDat
     return {
         "embeddings": remove_embeddings(home() / "cache" / "embeddings", hashes),
         "indexed": forget_in_indexes(name, keys),
+        "uses": forget_in_uses(name, keys),
         "runs": remove_runs(home() / "runs" / name),
         "journal_lines": clean_journals(home() / "journal" / name, found.rows, keys),
         "cards": remove_cards(scenario_folder(name)),

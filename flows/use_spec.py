@@ -36,7 +36,8 @@ class Answer(Section):
     An answer is given only where at most `alpha` of the answers given are wrong at confidence 1 - `delta`, as questions
     of the validation and test splits show; otherwise the question is handed over with the `guesses` best guesses. What
     two items share in the index's `group` is one answer; a classification `task` whose target that is puts what was
-    found in the order of its probabilities.
+    found in the order of its probabilities. Where the questions have become others than those, nothing is promised any
+    more: `drift` says whether answers then bear a warning or are handed over.
     """
 
     reply: str | None = None
@@ -45,3 +46,4 @@ class Answer(Section):
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
     guesses: Positive = 3
+    drift: Literal["warn", "hand_over"] = "warn"

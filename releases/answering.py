@@ -5,6 +5,7 @@ The same code chooses the threshold when a release is made, and answers afterwar
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modalities.preparation.protocol import text_value
@@ -23,9 +24,9 @@ RECORD = "answering.json"
 ALL_LABELS = 1_000_000
 
 
-def answering(runtime: "Runtime") -> Answering:
-    """What answers questions to a release that was made for it."""
-    record = read_json(runtime.folder / RECORD)
+def answering(runtime: "Runtime", folder: Path) -> Answering:
+    """What answers questions to a release that was made for it, by the promise that lies in the folder."""
+    record = read_json(folder / RECORD)
     return Answering(
         retrieve=lambda question, count: candidates(runtime, question, count=count),
         read=None,

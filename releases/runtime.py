@@ -25,10 +25,12 @@ from polyloom.errors import RequestError
 from releases.bundle import verify
 from releases.found import Found, Hit, Wishes
 from releases.live_index import LiveIndex
+from releases.live_uses import LiveUses, uses_place
 from releases.query_vectors import QueryVectors
 from releases.search import Asked, Searcher
 
 if TYPE_CHECKING:
+    from releases.promise import Promise
     from releases.recommending import Recommendation, Recommending
     from retrieval.answering.asking import Answered
     from retrieval.answering.conversation import Conversation
@@ -68,6 +70,8 @@ class Runtime:
         self.heads: dict[str, OnnxHead] = {name: self._head(name) for name in facts["tasks"]}
         self._lock = threading.Lock()
         self._index = LiveIndex(folder / INDEX, facts=facts, indexes=indexes)
+        self._uses = LiveUses(folder, place=None if indexes is None else uses_place(indexes, digest))
+        self._recommender: tuple[object, Recommending] | None = None
         self._vectors = QueryVectors()
         self._sides: dict[tuple[str, str], OnnxSide] = {}
 
@@ -243,34 +247,52 @@ class Runtime:
         `where` holds beside the scenario's own filter. Raises RequestError where nothing is recommended, or for a
         question that cannot be, FilterError for a filter that cannot be understood.
         """
-        if self._recommending is None:
-            raise RequestError(
-                f"{self.name!r} recommends nothing. Add a section `recommend` to its scenario and run it again."
-            )
-        return self._recommending.recommend(self.searcher, history, k=k, where=where, diversity=diversity)
+        return self._recommending().recommend(self.searcher, history, k=k, where=where, diversity=diversity)
 
     def ask(self, question: str, *, conversation: "Conversation | None" = None, k: int | None = None) -> "Answered":
         """An answer with what it rests on, or a hand-over with the best guesses where it is not sure enough.
 
-        Raises RequestError where the release answers nothing.
+        Where the promise about its answers does not hold any more the answer says so, or is handed over where the
+        scenario says so. Raises RequestError where the release answers nothing.
         """
+        promise = self.promise
+        from releases.answering import answering
+
+        found = answering(self, promise.folder).ask(
+            question, conversation=conversation, k=k or self.facts["answer"]["guesses"]
+        )
+        if conversation is None:
+            promise.note(question, found.score)
+        return promise.held(found, question, conversation)
+
+    @property
+    def promise(self) -> "Promise":
+        """What is promised of the answers, and whether it holds. Raises RequestError where the release answers none."""
         if not self.facts.get("answer"):
             raise RequestError(
                 f"{self.name!r} answers no questions. Add a section `answer` to its scenario and run it again."
             )
-        from releases.answering import answering
+        from releases.promise import Promise
 
-        return answering(self).ask(question, conversation=conversation, k=k or self.facts["answer"]["guesses"])
+        return Promise(self, self._uses)
 
-    @functools.cached_property
-    def _recommending(self) -> "Recommending | None":
+    def _recommending(self) -> "Recommending":
+        """The recommender in its present state. Raises RequestError where nothing is recommended."""
+        settings = self.facts.get("recommend")
+        if not settings:
+            raise RequestError(
+                f"{self.name!r} recommends nothing. Add a section `recommend` to its scenario and run it again."
+            )
         # scipy takes its time, and a release that recommends nothing needs none.
         from releases.recommending import FOLDER, Recommending
 
-        settings = self.facts.get("recommend")
-        if not settings:
-            return None
-        return Recommending.open(self.folder / FOLDER, facts=settings, index=self.facts["index"])
+        with self._lock:
+            uses = self._uses.present()
+            if self._recommender is None or self._recommender[0] != uses.stamp:
+                place = uses.folder if (uses.folder / FOLDER).is_dir() else self.folder
+                opened = Recommending.open(place / FOLDER, facts=settings, index=self.facts["index"])
+                self._recommender = (uses.stamp, opened)
+            return self._recommender[1]
 
     @property
     def searcher(self) -> Searcher:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from polyloom.durable import locked, read_json, write_json
 from polyloom.errors import DataError, IntegrityError
-from retrieval.items import Field, Items
+from retrieval.items import Field, Items, joined
 from retrieval.kinds import Kind
 from retrieval.milvus import MilvusWriter, create_collection, open_collection
 from retrieval.milvus_collection import MilvusCollection
@@ -76,6 +76,10 @@ class PlacedIndex(MilvusIndex):
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The items' columns, all or some, one row an item."""
         return self._table if columns is None else self._table.select(list(columns))
+
+    def items(self) -> Items:
+        """Everything that is known of all items."""
+        return joined(list(lots_of(self._collection, self._schema)))
 
     def taken(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """Some columns of items that are there, in no order."""

@@ -15,13 +15,12 @@ from heads.explanation import Evidence, Explanation, KnownRow
 from polyloom.durable import read_json
 from polyloom.errors import FilterError, IntegrityError, PolyloomError, RegistryError, RequestError, ScenarioError
 from polyloom.home import home
-from releases.answering import answering
 from releases.mlflow_store import sqlite_file
+from releases.promise import Promise
 from releases.promotion import CHAMPION, Change
 from releases.registry import SCENARIO_NAME, Registered, Registry
 from releases.runtime import Runtime
 from retrieval.answering.asking import Answered
-from retrieval.answering.selective import Threshold
 from ui.asking import (
     Choice,
     Found,
@@ -185,9 +184,9 @@ def open_release(release: Registered) -> Runtime:
     return runtime
 
 
-def promise(runtime: Runtime) -> Threshold:
-    """From where on a release answers, and what it promises of its answers."""
-    return answering(runtime).threshold
+def promise(runtime: Runtime) -> Promise:
+    """From where on a release answers, what it promises of its answers, and whether that holds."""
+    return runtime.promise
 
 
 def release_facts(bundle: Path) -> ReleaseFacts:

@@ -7,6 +7,7 @@ from typing import Any
 from flows import settings
 from flows.asking import open_release
 from flows.indexing.health import status
+from flows.indexing.uses import is_stale
 from flows.ingested import ingestion_digest, recall
 from flows.interrupted import close_interrupted
 from flows.scenario_file import load_data_scenario
@@ -27,7 +28,7 @@ def update_scenario_index(given: str, *, overrides: Sequence[str], progress: Pro
     runtime = open_release(name)
     now = status(runtime)
     known = recall(name, ingestion_digest(loaded))
-    if known is not None and known["snapshot"]["id"] == now["snapshot"]:
+    if known is not None and known["snapshot"]["id"] == now["snapshot"] and not is_stale(runtime, now["snapshot"]):
         return unchanged(known, now)
     with prefect_server(progress=progress):
         from flows.indexing.index_flow import index
@@ -49,5 +50,6 @@ def unchanged(known: Result, now: Result) -> Result:
         "status": "unchanged",
         "release": now["release"],
         "rebuilt": None,
+        "uses": {},
         "seconds": {},
     }

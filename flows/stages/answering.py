@@ -17,6 +17,7 @@ from polyloom.durable import read_json, write_json
 from polyloom.errors import DataError
 from polyloom.progress import Progress
 from releases.answering import RECORD, candidates, reply
+from releases.promise import SCORES, SNAPSHOT, present_snapshot
 from releases.runtime import Runtime
 from retrieval.answering.asking import DEPTH
 from retrieval.answering.confidence import FEATURES, Confidence, evidence, fit_confidence
@@ -51,8 +52,13 @@ def choose_answering(
         known = judged(runtime, fitting, but_itself=True, bar=bar)
         confidence, why = confidence_of(*known)
         scores, right = judged(runtime, choosing, but_itself=False, bar=bar)
-    threshold = choose_threshold(confidence(scores), right, alpha=settings.alpha, delta=settings.delta)
-    return {"confidence": confidence.to_json(), "threshold": threshold.to_json()}, told(threshold, right, why)
+    sure = confidence(scores)
+    threshold = choose_threshold(sure, right, alpha=settings.alpha, delta=settings.delta)
+    record = {
+        "confidence": confidence.to_json(), "threshold": threshold.to_json(),
+        SNAPSHOT: present_snapshot(runtime), SCORES: [round(float(score), 4) for score in np.sort(sure)],
+    }  # fmt: skip
+    return record, told(threshold, right, why)
 
 
 def questions(runtime: Runtime, splits: Sequence[str], *, seed: int) -> list[dict[str, Any]]:

@@ -41,7 +41,8 @@ class HandOver:
 class Answered:
     """`text` is None when `confident` is not, and then `hand_over` says why; `score` is a probability.
 
-    `candidates` are what else was found, best first; `note` says what was done to the question or to the answer.
+    `candidates` are what else was found, best first; `note` says what was done to the question or to the answer;
+    `broken` why nothing is promised of the answer any more.
     """
 
     text: str | None = None
@@ -51,6 +52,7 @@ class Answered:
     candidates: tuple[Candidate, ...] = ()
     hand_over: HandOver | None = None
     note: str | None = None
+    broken: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""

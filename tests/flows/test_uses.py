@@ -1,6 +1,7 @@
 """What an index is for, through the stages of a run: items for each user, and answers or hand-overs."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -189,13 +190,12 @@ def test_what_cannot_be_answered_is_handed_over_with_the_best_guesses(shop, ques
 def strict(runtime):
     """The same release with a threshold that hardly anything reaches."""
     record = read_json(runtime.folder / RECORD)
-    other = Runtime(folder=runtime.folder, digest=runtime.digest, facts=runtime.facts, blobs=None)
     folder = home() / "strict"
-    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(runtime.folder, folder)
+    (folder / RECORD).unlink()
     write_json(folder / RECORD, {**record, "threshold": {**record["threshold"], "value": 0.9999}})
-    other.searcher  # noqa: B018
-    other.folder = folder
-    return other
+    return Runtime(folder=folder, digest="strict", facts=runtime.facts, blobs=None)
 
 
 def test_a_question_of_ten_thousand_characters_is_cut_and_says_so(shop):

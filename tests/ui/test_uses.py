@@ -3,7 +3,6 @@
 import pytest
 
 from polyloom.errors import FilterError
-from releases.answering import answering
 from tests.flows.test_uses import made, shop  # noqa: F401
 from ui import uses
 
@@ -34,4 +33,4 @@ def test_a_conversation_goes_on_from_what_was_said(shop):  # noqa: F811
     assert first.text == "It is about lost_card."
     after = uses.ask(runtime, "and the red shoe?", [("my lost card", first)])
     assert after.text is None or after.citations
-    assert answering(runtime).threshold.alpha == 0.3
+    assert runtime.promise.threshold.alpha == 0.3

@@ -34,7 +34,11 @@ def show() -> None:
 
 
 def _promise(runtime: service.Runtime) -> None:
-    threshold = service.promise(runtime)
+    promise = service.promise(runtime)
+    threshold, broken = promise.threshold, promise.broken()
+    if broken:
+        st.warning(look.plain(broken), icon=":material/warning:")
+        return
     if threshold.value is None:
         st.warning(look.plain(f"This release answers nothing. {threshold.reason}"), icon=":material/block:")
         return
