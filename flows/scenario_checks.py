@@ -8,11 +8,11 @@ from flows.augment_checks import augment_problems
 from flows.average_checks import average_problems, consistency_problems
 from flows.compress_checks import compress_problems
 from flows.continual_checks import continual_problems
-from flows.cost_assembly import cost_metrics
 from flows.cron_expression import cron_mistake
 from flows.ensemble_checks import ensemble_problems
 from flows.explain_checks import explain_problems
 from flows.form_checks import form_problems
+from flows.gate_checks import gate_problems
 from flows.index_checks import index_problems
 from flows.mix_checks import mix_problems
 from flows.modality_checks import modality_problems
@@ -23,7 +23,6 @@ from flows.strategy_checks import strategy_problems
 from flows.task_checks import task_problems
 from flows.task_spec import FusedTask
 from flows.use_checks import use_problems
-from heads.decoders import metrics_of
 from polyloom.errors import suggestion
 
 
@@ -101,26 +100,6 @@ def fusion_problems(scenario: Scenario) -> Iterator[str]:
                 f"{place}.hidden: {fusion.hidden} cannot be shared evenly by {heads} attention heads; "
                 f"give a multiple of {heads}, such as {32 * heads}."
             )
-
-
-def gate_problems(scenario: Scenario) -> Iterator[str]:
-    """A gate metric that is not `<task>.<metric>`."""
-    task, dot, metric = scenario.gate.metric.partition(".")
-    first = next(iter(scenario.tasks))
-    if not dot:
-        metrics = metrics_of_task(scenario, first)
-        near = f"{first}.{task if task in metrics else metrics[0]}"
-        yield f"gate.metric: {task!r} is not TASK.METRIC, such as {near!r}. Metrics: {', '.join(sorted(metrics))}."
-    elif task not in scenario.tasks:
-        yield unknown("gate.metric", task, scenario.tasks)
-    elif metric not in (metrics := metrics_of_task(scenario, task)):
-        yield unknown("gate.metric", metric, metrics)
-
-
-def metrics_of_task(scenario: Scenario, task: str) -> tuple[str, ...]:
-    """The metrics that a gate may name for a task."""
-    settings = scenario.tasks[task]
-    return (*metrics_of(settings.kind), *cost_metrics(settings))
 
 
 def schedule_problems(scenario: DataScenario) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from flows.compress_spec import Export
 from flows.explain_spec import Explain
+from flows.gate_spec import Gate
 from flows.modality_spec import Modality, Pretrain
 from flows.recipe import Recipe
 from flows.source_spec import Data
@@ -62,15 +63,6 @@ class Index(Section):
     weights: dict[str, Annotated[float, Field(gt=0)]] = {}
     show: tuple[str, ...] = ()
     group: str | None = None
-
-
-class Gate(Section):
-    """The test that a challenger must pass against the champion."""
-
-    metric: str
-    rule: Literal["not_worse", "better"] = "not_worse"
-    margin: Annotated[float, Field(ge=0)] = 0.0
-    minimum: float | None = None
 
 
 class Attacked(Section):

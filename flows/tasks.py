@@ -1,6 +1,7 @@
 """Prefect tasks around the stages. They hand on small JSON values: paths, digests, ids, counts."""
 
 import math
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows.gate_attaching import attach_report
 from flows.journal import Journal
 from flows.stages.embed import embed_frozen
 from flows.stages.evaluate import evaluate
 from flows.stages.export import export_graphs
 from flows.stages.fit import fit
+from flows.stages.gate import report_folder
 from flows.stages.job import Job, JobRef
 from flows.stages.package import package
 from flows.stages.prepare import prepare
@@ -106,4 +109,12 @@ def package_task(ref: JobRef) -> Report:
 def release_task(ref: JobRef, packaged: Report, tracking_uri: str) -> Report:
     """Registration, gate, promotion."""
     with shown(ref["journal"]) as progress:
-        return timed(lambda: release(Job.load(ref), packaged, tracking_uri=tracking_uri, progress=progress))
+
+        def work() -> Report:
+            job = Job.load(ref)
+            shutil.rmtree(report_folder(job), ignore_errors=True)
+            released = release(job, packaged, tracking_uri=tracking_uri, progress=progress)
+            attach_report(job, tracking_uri=tracking_uri)
+            return released
+
+        return timed(work)

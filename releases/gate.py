@@ -6,14 +6,16 @@ The interval is a percentile bootstrap over rows, paired: see `heads.bootstrap`.
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from heads.bootstrap import interval, resampled
 from heads.decoder import Scorer
 from polyloom.errors import RequestError
+from releases.gate_slices import SliceVerdict
 
 Rule = Literal["not_worse", "better"]
 
@@ -22,7 +24,9 @@ Rule = Literal["not_worse", "better"]
 class Verdict:
     """What the gate decided and from which figures; a figure is None where there is no such number.
 
-    `low` and `high` bound the difference to the champion, or the challenger's own value when there is none.
+    `low` and `high` bound the difference to the champion, or the challenger's own value when there is none. `mcnemar`
+    is the exact p-value of McNemar's test where each row is right or wrong. `rows_digest` says which rows were judged;
+    `slices`, `limits` and `load_test` are there where the scenario asks for them.
     """
 
     passed: bool
@@ -37,6 +41,11 @@ class Verdict:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    mcnemar: float | None = None
+    rows_digest: str | None = None
+    slices: tuple[SliceVerdict, ...] = ()
+    limits: tuple[Mapping[str, Any], ...] = ()
+    load_test: Mapping[str, float] | None = None
 
 
 def judge(
@@ -73,7 +82,24 @@ def judge(
         return verdict(passed=False, reason=reason)
     passed, why = _decide(figures, rule=rule, margin=margin, minimum=minimum)
     reason = f"{_sentence(figures, metric=metric, rows=len(truth), confidence=confidence)}: {why}."
-    return verdict(passed=passed, reason=reason, **dataclasses.asdict(figures))
+    chance = None if champion is None else mcnemar(truth, challenger, champion)
+    return verdict(passed=passed, reason=reason, mcnemar=chance, **dataclasses.asdict(figures))
+
+
+def mcnemar(truth: np.ndarray, challenger: np.ndarray, champion: np.ndarray) -> float | None:
+    """How likely such a split of the rows that one of two models has right is, if both are as good; two-sided, exact.
+
+    None where rows are not right or wrong, such as numbers. Source: McNemar, Psychometrika 1947.
+    """
+    if truth.ndim > 1 or truth.dtype.kind == "f":
+        return None
+    own, other = challenger == truth, champion == truth
+    gained, lost = int((own & ~other).sum()), int((~own & other).sum())
+    if not gained + lost:
+        return 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue)
 
 
 @dataclass(frozen=True)

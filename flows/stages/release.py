@@ -5,20 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from flows.indexing.follow import follow
 from flows.indexing.place import index_place
-from flows.stages.encoders import embed_values
-from flows.stages.job import Job, modality_values
-from flows.target_assembly import target_values
-from heads.decoder import Decoder
+from flows.stages.gate import pass_gate
+from flows.stages.job import Job
 from polyloom.durable import locked
-from polyloom.errors import IntegrityError, RegistryError, RequestError
+from polyloom.errors import RegistryError, RequestError
 from polyloom.home import home
 from polyloom.progress import Progress
 from polyloom.version import code_version
-from releases.gate import Verdict, judge
+from releases.gate import Verdict
 from releases.promotion import Change
 from releases.registry import Registered, Registry
 from releases.runtime import Runtime
@@ -43,7 +39,11 @@ def release(job: Job, packaged: dict[str, Any], *, tracking_uri: str, progress: 
         for attempt in range(ATTEMPTS):
             champion = current_champion(store, job.scenario.name)
             taken_back = store.withdrawn(job.scenario.name, version)
-            verdict = refusal(job, taken_back) if taken_back else pass_gate(job, folder, champion, progress=progress)
+            verdict = (
+                refusal(job, taken_back)
+                if taken_back
+                else pass_gate(job, folder, version, champion, tracking_uri=tracking_uri, progress=progress)
+            )
             bar.say(verdict.reason)
             if not verdict.passed:
                 break
@@ -91,86 +91,3 @@ def current_champion(store: Registry, scenario: str) -> Registered | None:
         return store.resolve(scenario)
     except RequestError:
         return None
-
-
-def pass_gate(job: Job, bundle: Path, champion: Registered | None, *, progress: Progress) -> Verdict:
-    """Score challenger and champion now, by the same code, on the challenger's test rows."""
-    gate = job.scenario.gate
-    task, _, metric = gate.metric.partition(".")
-    rows = [job.task_rows[number] for number in job.split("test", task=task)]
-    values = target_values(job.scenario, task, rows)
-    runtime = Runtime.open(bundle)
-    decoder = runtime.heads[task].decoder
-    truth, challenger = scored(runtime, task, rows, values, progress=progress)
-    other = champion_answers(champion, task, rows, values, decoder=decoder, progress=progress)
-    return judge(
-        metric=gate.metric,
-        scorer=decoder.scorers[metric],
-        truth=truth,
-        challenger=challenger,
-        champion=other,
-        rule=gate.rule,
-        margin=gate.margin,
-        minimum=gate.minimum,
-        seed=job.scenario.recipe.seed,
-    )
-
-
-def champion_answers(
-    champion: Registered | None,
-    task: str,
-    rows: list[dict[str, object]],
-    values: list[object],
-    *,
-    decoder: Decoder,
-    progress: Progress,
-) -> np.ndarray | None:
-    """The champion's predictions in the challenger's numbers, or None where there is no champion that could answer."""
-    if champion is None:
-        return None
-    try:
-        runtime = Runtime.open(champion.path, digest=champion.digest)
-        if task not in runtime.heads:
-            progress.log(f"the champion, version {champion.version}, has no task {task!r}: nothing to compare with")
-            return None
-        known = runtime.heads[task].decoder
-        if known.kind != decoder.kind:
-            progress.log(
-                f"the champion, version {champion.version}, solves {task!r} as {known.kind}, not as {decoder.kind}: "
-                "nothing to compare with"
-            )
-            return None
-        _, predicted = scored(runtime, task, rows, values, progress=progress)
-        return decoder.translated(predicted, given_by=known)
-    except (IntegrityError, RequestError) as error:
-        progress.log(f"the champion, version {champion.version}, cannot answer these rows: {error}")
-        return None
-
-
-def scored(
-    runtime: Runtime, task: str, rows: list[dict[str, object]], values: list[object], *, progress: Progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and a release's predictions as its own decoder makes them comparable."""
-    decoder = runtime.heads[task].decoder
-    return decoder.comparable(outputs_of(runtime, task, rows, progress=progress), decoder.encode(values))
-
-
-def outputs_of(
-    runtime: Runtime, task: str, rows: list[dict[str, object]], *, progress: Progress
-) -> dict[str, np.ndarray]:
-    """A release's outputs for rows; pooled embeddings come from the cache."""
-    head = runtime.heads[task]
-    if not head.pooled:
-        return runtime.outputs(rows, tasks=[task])[0][task]
-    embeddings, present = {}, {}
-    for name in head.inputs:
-        given = modality_values(runtime.preparations[name], rows)
-        report = embed_values(
-            given,
-            preparation=runtime.preparations[name],
-            encoder=runtime.encoders[name],
-            name=name,
-            progress=progress,
-        )
-        embeddings[name], present[name] = report.vectors, given.present
-    return head(embeddings, present)
