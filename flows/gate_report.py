@@ -1,5 +1,6 @@
 """The gate's report: what was judged, by which rows, what was found, and what refused; Markdown, HTML and a picture."""
 
+import base64
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from flows.gate_pictures import gate_intervals
 
 MARKDOWN, PAGE, PICTURE = "gate.md", "gate.html", "gate.png"
+ALT = "differences to the champion with their intervals"
 Table = tuple[Sequence[str], list[list[str]]]
 STYLE = (
     "body{font:16px/1.5 system-ui,'Noto Sans CJK SC',sans-serif;color:#1f2933;max-width:60rem;margin:2rem auto;"
@@ -35,11 +37,11 @@ def write_gate_report(
     page = [
         f"<h1 class={'passed' if verdict['passed'] else 'refused'}>{html.escape(head)}</h1>",
         f"<p>{html.escape(verdict['reason'])}</p>",
-        *([f'<img src="{PICTURE}" alt="differences to the champion with their intervals">'] if pictured else []),
+        *([f'<img src="{inline(folder / PICTURE)}" alt="{ALT}">'] if pictured else []),
         *(html_table(name, table) for name, table in tables),
     ]
     if pictured:
-        markdown.insert(2, f"![differences to the champion with their intervals]({PICTURE})")
+        markdown.insert(2, f"![{ALT}]({PICTURE})")
     (folder / MARKDOWN).write_text("\n\n".join(markdown) + "\n", encoding="utf-8")
     document = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(head)}</title>'
@@ -47,6 +49,11 @@ def write_gate_report(
     )
     (folder / PAGE).write_text(document, encoding="utf-8")
     return [folder / MARKDOWN, folder / PAGE, *([folder / PICTURE] if pictured else [])]
+
+
+def inline(picture: Path) -> str:
+    """A picture as an address that holds it, so that the page is whole wherever it is opened."""
+    return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
 
 
 def fact_rows(verdict: Mapping[str, Any], *, challenger: str, champion: str | None) -> list[list[str]]:
