@@ -113,6 +113,7 @@ def read_line(line: str, number: int, path: Path) -> dict[str, Any]:
 
 def show(found: Mapping[str, Any]) -> None:
     """A table of items with what speaks for each."""
+    ordered = any(hit["why"] for hit in found["items"])
     rows = [
         {
             "id": hit["id"],
@@ -120,6 +121,7 @@ def show(found: Mapping[str, Any]) -> None:
             **dict(list(hit["row"].items())[:3]),
             "speaks for it": ", ".join(f"{name} {share:.0%}" for name, share in hit["parts"].items()),
             "because of": ", ".join(hit["because"]),
+            **({"placed by": placed(hit["why"])} if ordered else {}),
         }
         for hit in found["items"]
     ]
@@ -128,3 +130,8 @@ def show(found: Mapping[str, Any]) -> None:
     table(rows, title=title, columns=list(rows[0]) if rows else ["id"])
     if not rows:
         click.echo("nothing   everything that meets the filters was taken already, or there is nothing to recommend")
+
+
+def placed(why: Mapping[str, float]) -> str:
+    """What weighs most in an item's place."""
+    return ", ".join(f"{name} {share:+.0%}" for name, share in why.items())

@@ -81,6 +81,8 @@ def use_lines(result: dict[str, Any]) -> list[str]:
                 f"{found['popularity_ndcg_at_10']:.3f} by popularity alone"
             )
         lines.append(told)
+        if order := found.get("rank"):
+            lines.append(f"learned order of what is recommended: {order['verdict']}")
     if found := result.get("answer"):
         share = f"answers {found['answered_share']:.0%} of {found['questions']:,} questions: "
         lines.append(f"{share if found['threshold'] is not None else 'answers nothing: '}{found['reason']}")

@@ -6,9 +6,12 @@ from flows.source_checks import column_kinds, unknown
 from flows.source_spec import Records
 from flows.spec import Scenario
 from flows.task_spec import Classification
+from flows.use_spec import Rank
 from polyloom.errors import PolyloomError
 from retrieval.answering.templates import parse_template
 from retrieval.where import parse_filter
+
+RANK_KINDS = {"price": "number", "published": "time", "category": "category"}
 
 
 def use_problems(scenario: Scenario) -> Iterator[str]:
@@ -42,6 +45,20 @@ def recommend_problems(scenario: Scenario) -> Iterator[str]:
             parse_filter(settings.where, filter_columns(scenario, index.rows))
         except PolyloomError as error:
             yield f"recommend.where: {error}"
+    if index.rows in scenario.data and settings.rank is not None:
+        yield from rank_problems(settings.rank, column_kinds(scenario.data[index.rows]))
+
+
+def rank_problems(settings: Rank, kinds: dict[str, str]) -> Iterator[str]:
+    """Columns that are not there, or hold something else than their name in the section says."""
+    for place, needed in RANK_KINDS.items():
+        name = getattr(settings, place)
+        if name is not None and name not in kinds:
+            yield unknown(f"recommend.rank.{place}", name, kinds)
+        elif name is not None and kinds[name] != needed:
+            yield (
+                f"recommend.rank.{place}: the column {name!r} is declared as {kinds[name]}; name one of kind {needed}."
+            )
 
 
 def answer_problems(scenario: Scenario) -> Iterator[str]:

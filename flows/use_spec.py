@@ -6,7 +6,22 @@ from pydantic import Field
 
 from flows.spec_section import Positive, Section, Share
 
-RecommendModel = Literal["popularity", "ease", "neighbours", "factors", "content"]
+RecommendModel = Literal["popularity", "ease", "neighbours", "factors", "content", "towers"]
+
+
+class Rank(Section):
+    """A learned order for the `candidates` best items, by scores and how often each was taken within `window_days`.
+
+    `price`, `published` and `category` are columns of the items that say more. It is used only where it is better than
+    the order of the scores on events that it did not learn from, unless `always`.
+    """
+
+    price: str | None = None
+    published: str | None = None
+    category: str | None = None
+    window_days: Annotated[float, Field(gt=0)] = 30.0
+    candidates: Annotated[int, Field(ge=10, le=1000)] = 100
+    always: bool = False
 
 
 class Recommend(Section):
@@ -14,8 +29,8 @@ class Recommend(Section):
 
     `models` are weighed by what users took last. With `half_life_days` an event counts half for each such span before
     the user's latest one. `where` is a filter over the items' columns that always holds, such as "stock > 0"; items
-    that a user took already are left out unless `seen` is `keep`. `diversity` puts items down that are like those
-    above.
+    that a user took already are left out unless `seen` is `keep`. `rank` puts the best in a learned order, and
+    `diversity` puts items down that are like those above.
     """
 
     interactions: str
@@ -25,6 +40,7 @@ class Recommend(Section):
     half_life_days: Annotated[float, Field(gt=0)] | None = None
     where: str | None = None
     seen: Literal["leave_out", "keep"] = "leave_out"
+    rank: Rank | None = None
     diversity: Share = 0.0
 
 

@@ -3,15 +3,29 @@
 Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations" (2019).
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyloom.errors import RequestError
+
 Pooling = Literal["mean", "attention"]
+Layer = Literal["deep", "linear"]
 NOTHING = -1
+
+
+class Served(NamedTuple):
+    """Towers as vectors of items [items, dim].
+
+    The mean of `pooled` over a history, at length one, is the user's vector; its products with `offered` are the
+    model's cosines.
+    """
+
+    pooled: np.ndarray
+    offered: np.ndarray
 
 
 class ItemTower(nn.Module):
@@ -53,29 +67,45 @@ class ItemTower(nn.Module):
 class UserTower(nn.Module):
     """A history of item vectors [batch, length, dim] to a user's vector [batch, dim].
 
-    `mean` averages them; `attention` weighs each by a learned question and by how long ago it was.
+    `mean` averages them, by weights where such are given; `attention` weighs each by a learned question and by how long
+    ago it was. The `linear` layer makes of the mean what it would make of each item, so that nothing but vectors of
+    items is needed to serve it.
     """
 
-    def __init__(self, *, dim: int, pooling: Pooling = "mean", longest: int = 50, dropout: float = 0.1) -> None:
+    def __init__(
+        self, *, dim: int, pooling: Pooling = "mean", longest: int = 50, dropout: float = 0.1, layer: Layer = "deep"
+    ) -> None:
         super().__init__()
         self.pooling = pooling
+        self.layer_kind = layer
         self.question = nn.Linear(dim, 1)
         self.age = nn.Embedding(longest, 1)
         nn.init.zeros_(self.age.weight)
         self.dropout = nn.Dropout(dropout)
-        self.layer = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim))
+        deep = (nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.layer = nn.Linear(dim, dim) if layer == "linear" else nn.Sequential(*deep)
         self.nobody = nn.Parameter(torch.zeros(dim))
 
-    def forward(self, vectors: Tensor, present: Tensor) -> Tensor:
-        """Users' vectors; `present` is bool [batch, length], the newest item first. Nobody's history has its own."""
+    def forward(self, known: Tensor, places: Tensor, present: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Users' vectors, of rows `places` [batch, length] of `known` [.., dim], the newest item first.
+
+        `present` is bool [batch, length], `weights` [batch, length] count in the mean. Nobody's history has its own.
+        """
         if self.pooling == "attention":
+            vectors = known[places]
             ages = torch.arange(vectors.shape[1], device=vectors.device)
             asked = self.question(vectors).squeeze(-1) + self.age(ages).squeeze(-1)
-            weights = asked.masked_fill(~present, -1e9).softmax(dim=1) * present
+            shares = asked.masked_fill(~present, -1e9).softmax(dim=1) * present
+            pooled = (shares.unsqueeze(-1) * vectors).sum(dim=1)
         else:
-            weights = present / present.sum(dim=1, keepdim=True).clamp(min=1)
-        pooled = (weights.unsqueeze(-1) * vectors).sum(dim=1)
+            counts = present.float() if weights is None else weights * present
+            shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=torch.finfo(counts.dtype).tiny)
+            pooled = functional.embedding_bag(places, known, per_sample_weights=shares, mode="sum")
         pooled = torch.where(present.any(dim=1, keepdim=True), pooled, self.nobody)
+        return self.moved(pooled)
+
+    def moved(self, pooled: Tensor) -> Tensor:
+        """What was pooled [.., dim], to where it is compared with items."""
         vector: Tensor = pooled + self.layer(self.dropout(pooled))
         return vector
 
@@ -89,11 +119,31 @@ class TwoTower(nn.Module):
         self.users = users
         self.temperature = temperature
 
-    def forward(self, history: Tensor, items: Tensor) -> dict[str, Tensor]:
-        """`users` [batch, dim] and `items` [batch, dim]; `history` [batch, length] is item numbers, -1 for none."""
-        present = history != NOTHING
-        users = self.users(self.items(history.clamp(min=0)), present)
-        return {"users": functional.normalize(users, dim=1), "items": functional.normalize(self.items(items), dim=1)}
+    def forward(self, history: Tensor, items: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:
+        """`users` [batch, dim] and `items` [batch, dim]; `history` [batch, length] is item numbers, -1 for none.
+
+        `weights` [batch, length] say how much each counts in a mean.
+        """
+        # Each item goes through its tower once, however many histories it stands in.
+        asked = torch.cat([history.clamp(min=0).flatten(), items])
+        numbers, places = torch.unique(asked, return_inverse=True)
+        vectors = self.items(numbers)
+        users = self.users(vectors, places[: history.numel()].view(history.shape), history != NOTHING, weights)
+        offered = vectors[places[history.numel() :]]
+        return {"users": functional.normalize(users, dim=1), "items": functional.normalize(offered, dim=1)}
+
+    def served(self) -> Served:
+        """The same model as vectors. Raises: RequestError where the users' tower is more than a mean of its items."""
+        if self.users.pooling != "mean" or self.users.layer_kind != "linear":
+            raise RequestError(
+                f"Towers with pooling {self.users.pooling!r} and the layer {self.users.layer_kind!r} are no mean of "
+                "vectors. Fit with pooling='mean' and layer='linear' to serve them so."
+            )
+        self.eval()
+        with torch.inference_mode():
+            vectors = self.items(torch.arange(len(self.items.content), device=self.items.content.device))
+            pooled, offered = self.users.moved(vectors), functional.normalize(vectors, dim=1)
+        return Served(pooled.cpu().numpy(), offered.cpu().numpy())
 
     def loss(self, outputs: dict[str, Tensor], *, items: Tensor, seen: Tensor, log_shares: Tensor | None) -> Tensor:
         """Softmax over the batch's items, corrected for how often each is drawn.
@@ -113,10 +163,13 @@ class TwoTower(nn.Module):
 
 def among(seen: Tensor, items: Tensor) -> Tensor:
     """Which items [batch] each row of `seen` [batch, length] holds, bool [batch, batch]."""
-    ordered = seen.sort(dim=1).values
-    asked = items.expand(len(seen), -1).contiguous()
-    places = torch.searchsorted(ordered, asked).clamp(max=seen.shape[1] - 1)
-    return ordered.gather(1, places) == asked
+    numbers, columns = torch.unique(items, return_inverse=True)
+    # Whatever is none of the items, such as -1, falls into a column of its own behind them.
+    places = items.new_full((int(max(seen.max(), numbers[-1])) + 2,), len(numbers))
+    places[numbers] = torch.arange(len(numbers), device=items.device)
+    held = torch.zeros((len(seen), len(numbers) + 1), dtype=torch.bool, device=items.device)
+    held.scatter_(1, places[seen], value=True)
+    return held[:, columns]
 
 
 def log_shares(items: np.ndarray, *, count: int) -> np.ndarray:

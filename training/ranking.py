@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from heads.ranking import ItemTower, Pooling, TwoTower, UserTower, log_shares
+from heads.ranking import ItemTower, Layer, Pooling, TwoTower, UserTower, log_shares
 from heads.retrieval_metrics import ndcg_at_k
-from polyloom.errors import DataError
+from polyloom.errors import DataError, RequestError
 from polyloom.progress import SILENT, Bar, Progress
 from training.batches import epoch_batches
 from training.device import Placement
@@ -22,7 +22,10 @@ K = 10
 
 @dataclass(frozen=True)
 class RankingFit:
-    """A fitted model; each epoch's loss, and nDCG@10 of the held-out events, whose best epoch the model holds."""
+    """A fitted model; each epoch's loss, and nDCG@10 of the held-out events, whose best epoch the model holds.
+
+    Without held-out events it is the model of the last epoch.
+    """
 
     model: TwoTower
     losses: tuple[float, ...]
@@ -45,13 +48,14 @@ class RankingFitting:
     """Fits towers to events over items of `content` [items, content_dim] and `users` users.
 
     Each event is asked from what its user took before it; what the user takes anywhere in training is no negative.
+    `weights` [events] say how much an event counts in a mean over a history.
     """
 
     def __init__(
         self,
         *,
         events: Events,
-        held_out: Events,
+        held_out: Events | None,
         content: np.ndarray,
         users: int,
         placement: Placement,
@@ -59,6 +63,8 @@ class RankingFitting:
         dim: int = 64,
         hidden: int = 0,
         pooling: Pooling = "mean",
+        layer: Layer = "deep",
+        weights: np.ndarray | None = None,
         longest: int = 50,
         temperature: float = 0.1,
         own_dropout: float = 0.1,
@@ -69,12 +75,13 @@ class RankingFitting:
         weight_decay: float = 0.01,
         progress: Progress = SILENT,
     ) -> None:
+        if weights is not None and pooling != "mean":
+            raise RequestError(f"Weights count in a mean, and the pooling is {pooling!r}. Leave one of the two out.")
         torch.manual_seed(seed)
         known = np.bincount(events.items, minlength=len(content)) > 0
         items = ItemTower(content=content, known=known, dim=dim, hidden=hidden, own_dropout=own_dropout)
-        model = TwoTower(
-            items=items, users=UserTower(dim=dim, pooling=pooling, longest=longest), temperature=temperature
-        )
+        user = UserTower(dim=dim, pooling=pooling, longest=longest, layer=layer)
+        model = TwoTower(items=items, users=user, temperature=temperature)
         self.model = model.to(placement.device)
         self.events = events
         self.held_out = held_out
@@ -87,6 +94,7 @@ class RankingFitting:
         self.learning_rate = learning_rate
         self.progress = progress
         self.before = self._tensor(histories(events, longest=longest))
+        self.counts = None if weights is None else self._tensor(values_before(events, weights, longest=longest))
         self.ever = self._tensor(item_lists(events, users=users))
         self.shares = self._tensor(log_shares(events.items, count=len(content))) if corrected else None
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=learning_rate, weight_decay=weight_decay)
@@ -95,15 +103,16 @@ class RankingFitting:
     def run(self) -> RankingFit:
         """Fit all epochs and keep the best."""
         started, course = time.monotonic(), self.course
-        with self.progress.stage("rank", total=self.epochs * len(self.events), unit="events") as bar:
+        with self.progress.stage("towers", total=self.epochs * len(self.events), unit="events") as bar:
             for epoch in range(self.epochs):
                 self._epoch(epoch, bar)
-        self.model.load_state_dict(course.best)
+        if course.best:
+            self.model.load_state_dict(course.best)
         return RankingFit(
             model=self.model.eval(),
             losses=tuple(course.losses),
             validation=tuple(course.validation),
-            best_epoch=int(np.argmax(course.validation)),
+            best_epoch=int(np.argmax(course.validation)) if course.validation else self.epochs - 1,
             seconds=time.monotonic() - started,
         )
 
@@ -115,11 +124,18 @@ class RankingFitting:
             total += self._step(rows, steps=self.epochs * len(batches)) * len(rows)
             bar.advance(len(rows))
         course.losses.append(total / len(self.events))
+        note = f"epoch {epoch + 1}: loss {course.losses[-1]:.3f}"
+        if self.held_out is not None:
+            note += f", nDCG@{K} {self._validate(self.held_out, epoch):.4f}"
+        bar.say(note)
+
+    def _validate(self, held_out: Events, epoch: int) -> float:
+        course = self.course
         scores = user_scores(self.model, newest_items(self.events, users=self.users, longest=self.longest))
-        course.validation.append(ndcg_of(scores, self.events, self.held_out))
+        course.validation.append(ndcg_of(scores, self.events, held_out))
         if int(np.argmax(course.validation)) == epoch:
             course.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        bar.say(f"epoch {epoch + 1}: loss {course.losses[-1]:.3f}, nDCG@{K} {course.validation[-1]:.4f}")
+        return course.validation[-1]
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
         return epoch_batches(np.arange(len(self.events)), batch_size=self.batch_size, seed=self.seed, epoch=epoch)
@@ -128,7 +144,7 @@ class RankingFitting:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate * rate_factor(self.course.step, total=steps, warmup=WARMUP)
         items = self._tensor(self.events.items[rows])
-        outputs = self.model(self.before[rows], items)
+        outputs = self.model(self.before[rows], items, None if self.counts is None else self.counts[rows])
         loss = self.model.loss(outputs, items=items, seen=self.ever[self.events.users[rows]], log_shares=self.shares)
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -158,6 +174,17 @@ def ndcg_of(scores: np.ndarray, events: Events, held_out: Events) -> float:
     relevant = taken(held_out, users=users, items=items)
     figures = ndcg_at_k(scores, relevant, k=K, excluded=taken(events, users=users, items=items) & ~relevant)
     return float(np.nanmean(figures))
+
+
+def values_before(events: Events, values: np.ndarray, *, longest: int) -> np.ndarray:
+    """A value of each event [events] for what its user took before, float32 [events, longest]; 0 where there is none.
+
+    The largest of a row is 1: what counts is how they compare.
+    """
+    places = histories(Events(events.users, np.arange(len(events))), longest=longest)
+    found = np.where(places == NOTHING, 0.0, values[np.maximum(places, 0)])
+    highest = found.max(axis=1, keepdims=True)
+    return np.asarray(found / np.where(highest > 0, highest, 1.0), np.float32)
 
 
 def item_lists(events: Events, *, users: int) -> np.ndarray:

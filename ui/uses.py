@@ -50,7 +50,12 @@ def _offered(runtime: Runtime, hit: Recommendation) -> Found:
     title = runtime.facts["index"]["show"][0]
     because = [str(rows[item][title] or item) for item in hit.because if item in rows]
     shares = ", ".join(f"{name} {share:.0%}" for name, share in hit.parts.items())
-    why = (f"by {shares}", *([f"because of {'; '.join(because)}"] if because else []))
+    place = ", ".join(f"{name.replace('_', ' ')} {share:+.0%}" for name, share in hit.why.items())
+    why = (
+        f"by {shares}",
+        *([f"because of {'; '.join(because)}"] if because else []),
+        *([f"in this place by {place}"] if place else []),
+    )
     return Found(card.id, card.title, card.body, card.facts, why, card.picture)
 
 

@@ -5,6 +5,7 @@ needed; some pictures are black and white or show a gift box, so that the words 
 """
 
 import dataclasses
+import datetime as dt
 import functools
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ import numpy as np
 from ingestion.demo.drawing import Style
 
 PRODUCTS = 640
+# All were in the shop before the first shopper came, most of them not for long.
+OPENED, LAST_ADDED = dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.datetime(2025, 12, 31, tzinfo=dt.UTC)
 BOXED, GREY = 0.05, 0.05
 NAMELESS, COLOURLESS = 0.14, 0.4
 OPENINGS = (
@@ -41,6 +44,7 @@ class Product:
     material: str
     series: str
     picture: str
+    added: dt.datetime
     style: Style
 
 
@@ -68,7 +72,7 @@ def vocabulary() -> Mapping[str, Any]:
 
 def products(*, seed: int, count: int = PRODUCTS) -> Iterator[Product]:
     """The catalogue, no two products with the same title."""
-    rng, seen = np.random.default_rng([seed, 1]), set[str]()
+    rng, days, seen = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 5]), set[str]()
     for number in range(1, count + 1):
         style = pictured(rng=rng)
         title = None
@@ -76,7 +80,7 @@ def products(*, seed: int, count: int = PRODUCTS) -> Iterator[Product]:
             traits = draw_traits(number=number, style=style, rng=rng)
             title = english_title(traits, rng=rng)
         seen.add(title)
-        yield describe(traits, title=title, style=style, rng=rng)
+        yield describe(traits, title=title, style=style, added=added(rng=days), rng=rng)
 
 
 def pictured(*, rng: np.random.Generator) -> Style:
@@ -106,7 +110,13 @@ def draw_traits(*, number: int, style: Style, rng: np.random.Generator) -> Trait
     )
 
 
-def describe(traits: Traits, *, title: str, style: Style, rng: np.random.Generator) -> Product:
+def added(*, rng: np.random.Generator) -> dt.datetime:
+    """When a product came into the shop; it has nothing to do with what the product is, or how often it is taken."""
+    days = (LAST_ADDED - OPENED).days
+    return LAST_ADDED - dt.timedelta(days=min(int(rng.exponential(days / 3)), days))
+
+
+def describe(traits: Traits, *, title: str, style: Style, added: dt.datetime, rng: np.random.Generator) -> Product:
     """A product with all its words and its price."""
     item_id = f"p{traits.number:04d}"
     return Product(
@@ -120,6 +130,7 @@ def describe(traits: Traits, *, title: str, style: Style, rng: np.random.Generat
         material=traits.material,
         series=traits.series,
         picture=f"pictures/{item_id}.png",
+        added=added,
         style=style,
     )
 

@@ -18,7 +18,7 @@ from polyloom.errors import RequestError, suggestion
 
 STAMP = "made.json"
 # Raised whenever the same seed gives other data than before.
-EDITION = 1
+EDITION = 2
 
 README = """\
 {title}
@@ -33,7 +33,7 @@ real data.
 
 SHOP_FILES = """\
 items.parquet     the products: item_id, title, title_zh, description, price, category, colour, material, series,
-                  picture (a path relative to this folder)
+                  picture (a path relative to this folder), added (UTC, when it came into the shop)
 pictures/         one drawn picture a product, 96 x 96; a few are black and white, a few show a gift box
 events.parquet    what the shoppers did: event_id, user_id, item_id, event (view, cart, buy), at (UTC)
 """

@@ -96,7 +96,7 @@ def read_interactions(
             f"The column {weight!r} must hold numbers above 0; row {int(wrong.argmax())} has "
             f"{weights[wrong.argmax()]:g}. Leave out what says that a user did not take an item."
         )
-    times = np.zeros(len(table)) if time is None else _seconds(table[time])
+    times = np.zeros(len(table)) if time is None else seconds_of(table[time])
     return Interactions(list(users), list(items), user_numbers, item_numbers, weights, times)
 
 
@@ -124,6 +124,22 @@ def last_out(interactions: Interactions) -> Cut:
     return Cut(interactions.rows(~held_out), interactions.rows(held_out))
 
 
+def last_item_out(interactions: Interactions) -> Cut:
+    """As `last_out`, with all of the user's events of the item that came last: a second event of it is no find.
+
+    Users of one item keep it.
+    """
+    users, items = interactions.user_numbers, interactions.item_numbers
+    places = _places_within(users, order=interactions.times)
+    latest = np.full(len(interactions.users), -1, np.int64)
+    last = places == np.bincount(users, minlength=len(latest))[users] - 1
+    latest[users[last]] = items[last]
+    of_it = items == latest[users]
+    others = np.bincount(users[~of_it], minlength=len(latest))
+    held_out = of_it & (others[users] > 0)
+    return Cut(interactions.rows(~held_out), interactions.rows(held_out))
+
+
 def decayed(weights: np.ndarray, ages_seconds: np.ndarray, *, half_life_days: float) -> np.ndarray:
     """Weights halved for each half-life of age."""
     return np.asarray(weights * 0.5 ** (ages_seconds / SECONDS_A_DAY / half_life_days))
@@ -142,8 +158,8 @@ def _words(column: pa.ChunkedArray) -> list[str]:
     return [str(value) for value in column.to_pylist()]
 
 
-def _seconds(column: pa.ChunkedArray) -> np.ndarray:
-    """Times as seconds since 1970, of timestamps, dates or numbers."""
+def seconds_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Times as seconds since 1970, of timestamps, dates or numbers; NaN for an empty cell."""
     if pa.types.is_temporal(column.type):
         return np.asarray(pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()), np.float64) / 1e6
     return np.asarray(column, np.float64)

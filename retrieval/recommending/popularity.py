@@ -1,6 +1,7 @@
 """What most people take: the same for everyone, and all there is to say to a new one."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -26,7 +27,7 @@ class Popularity:
     def scores(self, histories: sp.csr_matrix) -> np.ndarray:
         """The same row for each history."""
         check_histories(histories, count=self.count)
-        return np.tile(np.log1p(self.counts).astype(np.float32), (histories.shape[0], 1))
+        return np.tile(self._levels, (histories.shape[0], 1))
 
     def reasons(self, history: sp.csr_matrix, item: int) -> list[Reason]:  # noqa: ARG002
         """None: nobody's history matters here."""
@@ -39,6 +40,11 @@ class Popularity:
     def save(self, folder: Path) -> None:
         """Write it into a folder."""
         write_model(folder, kind=self.kind, settings={}, arrays={"counts": self.counts})
+
+    @cached_property
+    def _levels(self) -> np.ndarray:
+        """One row of scores."""
+        return np.asarray(np.log1p(self.counts), np.float32)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

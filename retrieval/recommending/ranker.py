@@ -126,11 +126,20 @@ class Ranker:
 
         Source: TreeSHAP, Lundberg et al., "From local explanations to global understanding", 2020.
         """
-        own = ordered_columns(np.asarray(row)[None], self.names, names)
+        return self.contributions(np.asarray(row)[None], names=names)[0]
+
+    def contributions(self, features: np.ndarray, *, names: Sequence[str] | None = None) -> list[list[Reason]]:
+        """`reasons` of each row of features [rows, columns]."""
+        rows = ordered_columns(features, self.names, names)
         if self.booster is None:
-            return [Reason(self.fallback, float(own[0, self.names.index(self.fallback)]))]
-        parts = np.asarray(self.booster.predict(own, pred_contrib=True, num_threads=1))[0, :-1]
-        return [Reason(self.names[place], float(parts[place])) for place in np.argsort(-np.abs(parts), kind="stable")]
+            column = self.names.index(self.fallback)
+            return [[Reason(self.fallback, float(row[column]))] for row in rows]
+        parts = np.asarray(self.booster.predict(rows, pred_contrib=True, num_threads=1))[:, :-1]
+        orders = np.argsort(-np.abs(parts), axis=1, kind="stable")
+        return [
+            [Reason(self.names[place], float(own[place])) for place in order]
+            for own, order in zip(parts, orders, strict=True)
+        ]
 
     def save(self, folder: Path) -> None:
         """Write LightGBM's text and a JSON record into a new folder. Raises: DataError when it is there already."""

@@ -1,10 +1,10 @@
 """What to offer to whom: a catalogue and a blend of models, for any history, also one that nobody had before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,12 +31,41 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Recommended:
-    """An item, its score, the share of each kind of model in what speaks for it, and what in the history does."""
+    """An item, its score, the share of each kind of model in what speaks for it, and what in the history does.
+
+    Where a learned order put it in its place, the score is that order's, and `why` says what weighs most there.
+    """
 
     id: str
     score: float
     parts: Mapping[str, float]
     because: Sequence[str]
+    why: Mapping[str, float] = field(default_factory=dict)
+
+
+class Order(Protocol):
+    """What puts the blend's best items in another order, such as `ranking.Order`."""
+
+    @property
+    def candidates(self) -> int:
+        """How many of the best it is asked about."""
+
+    def rows(self, history: sp.csr_matrix, parts: np.ndarray, items: np.ndarray, *, latest: float) -> np.ndarray:
+        """What it goes by, [candidates, columns], of items [candidates] for one history whose last event was then."""
+
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        """How far up each row belongs."""
+
+    def why(self, rows: np.ndarray) -> list[Mapping[str, float]]:
+        """What weighs most in the place of each row."""
+
+
+class Ranked(NamedTuple):
+    """Items by number, best first, what each is worth, and the rows that an order went by."""
+
+    items: np.ndarray
+    worth: np.ndarray
+    rows: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +100,13 @@ class Recommender:
         allowed: np.ndarray | None = None,
         seen: Literal["leave_out", "keep"] = "leave_out",
         diversity: float = 0.0,
+        order: Order | None = None,
     ) -> list[Recommended]:
         """The k best items for a history, best first; fewer, or none, where fewer are left.
 
         `allowed` [items] bool keeps to the items marked True. `diversity` between 0 and 1 puts items that are like
-        those before them further down. Items of the history that the catalogue does not have are ignored.
+        those before them further down. Items of the history that the catalogue does not have are ignored. An `order`
+        is asked about the best that are allowed, unless nothing is known of the user.
 
         Raises: RequestError for a k below 1, a mask of another size, or a diversity outside 0..1.
         """
@@ -88,9 +119,19 @@ class Recommender:
         open_ = np.ones(len(scores), dtype=bool) if allowed is None else allowed.copy()
         if seen == "leave_out":
             open_[own.indices] = False
-        ranking = best_of(scores, open_, count=k * POOL if diversity else k)
-        chosen = self._differing(ranking, scores, diversity=diversity, k=k) if diversity else ranking
-        return [self._told(item, own, parts[:, item], float(scores[item])) for item in chosen]
+        wanted = k * POOL if diversity else k
+        if order is None or not own.nnz:
+            best = best_of(scores, open_, count=wanted)
+            ranked = Ranked(best, scores[best])
+        else:
+            best = best_of(scores, open_, count=max(wanted, order.candidates))
+            ranked = put_in_order(order, own, parts, best, latest=max(event.time for event in history))
+        chosen = self._differing(ranked, diversity=diversity, k=k) if diversity else np.arange(len(ranked.items))[:k]
+        why = [{}] * len(chosen) if order is None or ranked.rows is None else order.why(ranked.rows[chosen])
+        return [
+            self._told(int(ranked.items[place]), own, parts, score=float(ranked.worth[place]), why=reasons)
+            for place, reasons in zip(chosen, why, strict=True)
+        ]
 
     def histories(self, events: Sequence[Sequence[Event]]) -> sp.csr_matrix:
         """Histories [users, items] as the models take them, of items that the catalogue has."""
@@ -127,27 +168,31 @@ class Recommender:
         times = np.array([event.time for event in events], np.float64)
         return list(decayed(weights, times.max() - times, half_life_days=self.half_life_days))
 
-    def _differing(self, ranking: np.ndarray, scores: np.ndarray, *, diversity: float, k: int) -> list[int]:
-        """Of a ranking the k that are good and differ; the first k where no model knows what is alike."""
+    def _differing(self, ranked: Ranked, *, diversity: float, k: int) -> np.ndarray:
+        """Of what is ranked the places of k that are good and differ; of the first k where nothing tells."""
         assert self.blend is not None
-        looks = next((found for model in self.blend.models if (found := model.looks(ranking)) is not None), None)
+        items, first = ranked.items[: k * POOL], np.arange(len(ranked.items))[:k]
+        looks = next((found for model in self.blend.models if (found := model.looks(items)) is not None), None)
         if looks is None:
-            return list(ranking[:k])
-        pairs = [(str(item), float(scores[item])) for item in ranking]
+            return first
+        pairs = [(str(place), float(worth)) for place, worth in enumerate(ranked.worth[: k * POOL])]
         vectors = {id_: look for (id_, _), look in zip(pairs, looks, strict=True)}
-        return [int(id_) for id_, _ in maximal_marginal_relevance(pairs, vectors=vectors, diversity=diversity, k=k)]
+        chosen = maximal_marginal_relevance(pairs, vectors=vectors, diversity=diversity, k=k)
+        return np.array([int(id_) for id_, _ in chosen], dtype=np.int64)
 
-    def _told(self, item: int, history: sp.csr_matrix, parts: np.ndarray, score: float) -> Recommended:
+    def _told(
+        self, item: int, history: sp.csr_matrix, parts: np.ndarray, *, score: float, why: Mapping[str, float]
+    ) -> Recommended:
         """One item with what speaks for it; a model that speaks against it has no share."""
         assert self.blend is not None
-        for_ = np.maximum(parts, 0.0)
+        for_ = np.maximum(parts[:, item], 0.0)
         shares = for_ / for_.sum() if for_.sum() > 0 else for_
         by_kind: dict[str, float] = {}
         for model, share in zip(self.blend.models, shares, strict=True):
             by_kind[model.kind] = by_kind.get(model.kind, 0.0) + float(share)
-        reasons = self.blend.reasons(history, int(item), shares=list(map(float, shares)))
+        reasons = self.blend.reasons(history, item, shares=list(map(float, shares)))
         because = [self.items[reason.item] for reason in reasons[:NAMED]]
-        return Recommended(self.items[item], score, parts=by_kind, because=because)
+        return Recommended(self.items[item], score, parts=by_kind, because=because, why=why)
 
     def _check(self, k: int, allowed: np.ndarray | None, seen: str, diversity: float) -> None:
         if k < 1:
@@ -172,6 +217,18 @@ def open_recommender(folder: Path) -> Recommender:
     models = tuple(load_model(folder / MODELS / name) for name in record["models"])
     blend = Blend(models, tuple(record["weights"])) if models else None
     return Recommender(record["items"], blend, half_life_days=record["half_life_days"])
+
+
+def put_in_order(
+    order: Order, history: sp.csr_matrix, parts: np.ndarray, items: np.ndarray, *, latest: float
+) -> Ranked:
+    """Items as an order puts them, for one history [1, items] and what each model adds, parts [models, items]."""
+    if not len(items):
+        return Ranked(items, np.zeros(0))
+    rows = order.rows(history, parts, items, latest=latest)
+    worth = order.scores(rows)
+    places = np.argsort(-worth, kind="stable")
+    return Ranked(items[places], worth[places], rows[places])
 
 
 def best_of(scores: np.ndarray, allowed: np.ndarray, *, count: int) -> np.ndarray:

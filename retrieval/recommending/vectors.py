@@ -1,4 +1,4 @@
-"""The served form of a two-tower model that was trained elsewhere: item vectors, and a history pooled over its own."""
+"""The served form of a two-tower model that was fitted elsewhere: item vectors, and a history pooled over its own."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,16 @@ from retrieval.recommending.model import Reason, check_histories, ranked_reasons
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """`pooled` [items, dim] are averaged over a history, by weight; `offered` [items, dim] are multiplied with that."""
+    """`pooled` [items, dim] are averaged over a history, by weight; `offered` [items, dim] are multiplied with that.
+
+    With `unit` the average is brought to length one, as towers do that learn by cosines.
+    """
 
     pooled: np.ndarray
     offered: np.ndarray
+    unit: bool = False
 
-    kind: ClassVar[str] = "vectors"
+    kind: ClassVar[str] = "towers"
 
     def __post_init__(self) -> None:
         if self.pooled.shape != self.offered.shape or self.offered.ndim != 2:
@@ -37,6 +41,9 @@ class Vectors:
         check_histories(histories, count=self.count)
         totals = np.asarray(histories.sum(axis=1), np.float32).reshape(-1, 1)
         users = (histories @ self.pooled) / np.where(totals > 0, totals, 1.0)
+        if self.unit:
+            lengths = np.linalg.norm(users, axis=1, keepdims=True)
+            users = users / np.where(lengths > 0, lengths, 1.0)
         return np.asarray(users @ self.offered.T, np.float32)
 
     def reasons(self, history: sp.csr_matrix, item: int) -> list[Reason]:
@@ -51,10 +58,10 @@ class Vectors:
     def save(self, folder: Path) -> None:
         """Write it into a folder."""
         arrays = {"pooled": self.pooled, "offered": self.offered}
-        write_model(folder, kind=self.kind, settings={}, arrays=arrays)
+        write_model(folder, kind=self.kind, settings={"unit": self.unit}, arrays=arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """What `save` wrote."""
-        _, arrays = read_model(folder, kind=cls.kind)
-        return cls(arrays["pooled"], arrays["offered"])
+        settings, arrays = read_model(folder, kind=cls.kind)
+        return cls(arrays["pooled"], arrays["offered"], unit=settings["unit"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from heads.ranking import ItemTower, TwoTower, UserTower, log_shares
+from polyloom.errors import RequestError
 
 CONTENT = np.random.default_rng(0).normal(size=(6, 5))
 
@@ -90,6 +91,26 @@ def test_the_mean_does_not_know_the_order_attention_does():
     item = torch.tensor([1])
     assert torch.allclose(mean(history, item)["users"], mean(turned, item)["users"], atol=1e-6)
     assert not torch.allclose(attention(history, item)["users"], attention(turned, item)["users"], atol=1e-3)
+
+
+def test_a_linear_layer_over_a_mean_is_served_as_vectors():
+    torch.manual_seed(1)
+    items = ItemTower(content=CONTENT, known=np.array([1, 1, 0, 1, 1, 1], bool), dim=4)
+    model = TwoTower(items=items, users=UserTower(dim=4, layer="linear"), temperature=0.1).eval()
+    served = model.served()
+    weights = torch.tensor([[3.0, 1.0, 0.5], [1.0, 9.0, 9.0]])
+    given = model(torch.tensor([[0, 2, 5], [4, -1, -1]]), torch.arange(6), weights)
+    counts = np.array([[3, 0, 1, 0, 0, 0.5], [0, 0, 0, 0, 1, 0]])
+    users = counts @ served.pooled / counts.sum(axis=1, keepdims=True)
+    users /= np.linalg.norm(users, axis=1, keepdims=True)
+    cosines = (given["users"] @ given["items"].T).detach().numpy()
+    assert np.allclose(users @ served.offered.T, cosines, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_a_tower_that_is_more_than_a_mean_is_not_served_as_one(pooling):
+    with pytest.raises(RequestError, match=r"are no mean of vectors\. Fit with pooling='mean' and layer='linear'"):
+        towers(pooling=pooling).served()
 
 
 def test_an_item_that_training_never_saw_has_its_content_alone():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from polyloom.errors import DataError
+from polyloom.errors import DataError, RequestError
 from training.device import place
 from training.histories import Events, leave_last_out, newest_items, taken
-from training.ranking import RankingFitting, item_lists, ndcg_of, user_scores
+from training.ranking import RankingFitting, item_lists, ndcg_of, user_scores, values_before
 
 USERS, ITEMS = 40, 24
 
@@ -31,14 +31,8 @@ def fitting(**changed):
     events, content = tastes()
     kept, last = leave_last_out(events)
     settings = {"epochs": 15, "batch_size": 64, "dim": 8, "longest": 6, "learning_rate": 0.02, "seed": 1}
-    return RankingFitting(
-        events=kept,
-        held_out=last,
-        content=content,
-        users=USERS,
-        placement=place("fp32"),
-        **{**settings, **changed},
-    )
+    own = {"held_out": last, **settings, **changed}
+    return RankingFitting(events=kept, content=content, users=USERS, placement=place("fp32"), **own)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "attention"])
@@ -59,6 +53,22 @@ def test_the_model_holds_the_best_epoch():
     scores = user_scores(result.model, newest_items(task.events, users=USERS, longest=6))
     assert ndcg_of(scores, task.events, task.held_out) == pytest.approx(max(result.validation))
     assert result.validation[result.best_epoch] == max(result.validation)
+
+
+def test_without_held_out_events_the_last_epoch_is_kept():
+    result = fitting(epochs=3, held_out=None, layer="linear", weights=np.ones(len(fitting().events))).run()
+    assert (result.validation, result.best_epoch, len(result.losses)) == ((), 2, 3)
+
+
+def test_weights_count_in_a_mean_alone():
+    with pytest.raises(RequestError, match="Weights count in a mean, and the pooling is 'attention'"):
+        fitting(pooling="attention", weights=np.ones(200))
+
+
+def test_values_of_what_was_taken_before_the_newest_first():
+    events = Events(users=np.array([0, 1, 0, 0]), items=np.array([5, 5, 6, 7]))
+    values = values_before(events, np.array([1.0, 8.0, 4.0, 2.0]), longest=2)
+    assert values.tolist() == [[0, 0], [0, 0], [1, 0], [1, 0.25]]
 
 
 def test_the_same_seed_gives_the_same():

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from polyloom.errors import DataError
-from retrieval.recommending.interactions import last_out, random_cut, read_interactions, user_cut
+from retrieval.recommending.interactions import last_item_out, last_out, random_cut, read_interactions, user_cut
 
 TABLE = pa.table(
     {
@@ -84,3 +84,12 @@ def test_what_cannot_be_read_is_named():
     wrong = pa.table({"u": ["a", "a"], "i": ["b", "c"], "w": [1.0, 0.0]})
     with pytest.raises(DataError, match="'w' must hold numbers above 0; row 1 has 0"):
         read_interactions(wrong, user="u", item="i", weight="w")
+
+
+def test_all_of_the_latest_item_is_held_out():
+    table = pa.table({"u": ["a"] * 4 + ["b", "b"], "i": ["x", "y", "x", "z", "x", "x"], "t": [1, 2, 3, 0, 1, 2]})
+    cut = last_item_out(read_interactions(table, user="u", item="i", time="t"))
+    assert [cut.held_out.items[item] for item in cut.held_out.item_numbers] == ["x", "x"]
+    assert set(cut.held_out.user_numbers.tolist()) == {0}
+    assert len(cut.train) == 4
+    assert len(last_item_out(cut.train.rows(np.zeros(0, np.int64))).held_out) == 0

@@ -26,7 +26,7 @@ MODELS = {
     "neighbours": lambda: fit_neighbours(HISTORIES, most=3, shrinkage=1.0),
     "factors": lambda: fit_factors(HISTORIES, factors=4, regularisation=0.5, seed=3),
     "content": lambda: make_content({"text": LOOKS, "picture": LOOKS[:, :2]}, weights={"text": 2.0, "picture": 1.0}),
-    "vectors": lambda: Vectors(LOOKS.astype(np.float32), LOOKS[::-1].astype(np.float32)),
+    "towers": lambda: Vectors(LOOKS.astype(np.float32), LOOKS[::-1].astype(np.float32), unit=True),
 }
 
 
