@@ -4,7 +4,8 @@
 - `latest`: the same data, each user's latest rating held out;
 - `cold`: films that nobody rated and users of one, three and five ratings (`recommendation_cold`);
 - `rooms`: IKEA products that stand together, by text and picture (`recommendation_rooms`);
-- `speed`: one user among 100,000 items (`recommendation_speed`).
+- `towers`: the two-tower model on the splits of `movielens`, alone and in the blend (`recommendation_towers`);
+- `speed`: one user among 100,000 items, through a release's index and learned order (`recommendation_speed`).
 
 Settings of the models were chosen on tenths held out of the training parts of seeds 21 to 23. What each model counts
 in the blend is learned anew for each seed, within its training part.
@@ -21,9 +22,10 @@ from benchmarks.recommendation_cold import cold_film_figures, cold_user_figures
 from benchmarks.recommendation_movielens import last_out_figures, random_split_figures
 from benchmarks.recommendation_rooms import room_figures
 from benchmarks.recommendation_speed import speed_figures
+from benchmarks.recommendation_towers import tower_figures
 from benchmarks.training import PICTURE_WEIGHTS
 
-PARTS = ("movielens", "latest", "cold", "rooms", "speed")
+PARTS = ("movielens", "latest", "cold", "rooms", "towers", "speed")
 
 
 def main() -> None:
@@ -55,6 +57,7 @@ def figures_of(part: str, data: Path, *, weights: Path, seeds: Sequence[int]) ->
         "latest": lambda: last_out_figures(data, seed=seeds[0]),
         "cold": lambda: cold_film_figures(data, seeds=seeds) + cold_user_figures(data, seed=seeds[0]),
         "rooms": lambda: room_figures(data, weights, seeds=seeds),
+        "towers": lambda: tower_figures(data, seeds=seeds, tell=tell),
         "speed": lambda: speed_figures(seed=seeds[0], tell=tell),
     }
     return parts[part]()
