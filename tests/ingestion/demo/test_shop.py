@@ -171,3 +171,11 @@ def test_the_hidden_taste_can_be_found(items, events):
     popularity = hit_at_10(np.tile(seen.sum(axis=0), (len(seen), 1)))
     assert neighbours > 0.14
     assert neighbours > 1.7 * popularity
+
+
+def test_every_product_was_added_before_the_first_shopper_came(items, events):
+    first = min(events["at"].to_pylist())
+    days = [(first - item["added"]).days for item in items]
+    assert min(days) >= 0
+    assert np.mean(np.array(days) < 365) > 0.5
+    assert len(set(days)) > 100
