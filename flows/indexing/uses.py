@@ -41,7 +41,12 @@ def refresh_uses(runtime: Runtime, snapshot: Snapshot, *, progress: Progress) ->
             events = read_events(snapshot.table(name), scenario.data[name])
             items = runtime.searcher.snapshot.items()
             found["recommend"] = save_recommender(
-                folder / FOLDER, items, events, settings=scenario.recommend, progress=progress
+                folder / FOLDER,
+                items,
+                events,
+                settings=scenario.recommend,
+                progress=progress,
+                seed=scenario.recipe.seed,
             )
         if scenario.answer is not None:
             record, found["answer"] = choose_answering(runtime, settings=scenario.answer, progress=progress)
