@@ -10,6 +10,8 @@ import click
 from flows.cli_ask import ask
 from flows.cli_bench import bench
 from flows.cli_errors import Guarded
+from flows.cli_exposures import exposures
+from flows.cli_feedback import feedback
 from flows.cli_index import index
 from flows.cli_ingestion import COMMANDS
 from flows.cli_options import AS_JSON, SCENARIO
@@ -279,7 +281,7 @@ def doctor(models: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-for command in (*COMMANDS, ask, bench, index, recommend, search, techniques, tune):
+for command in (*COMMANDS, ask, bench, exposures, feedback, index, recommend, search, techniques, tune):
     main.add_command(command)
 
 

@@ -24,6 +24,9 @@ KNOWN = ("id", "user", "items")
 @click.option("--where", help='A filter over the items\' columns, such as "price < 20".')
 @click.option("--diversity", type=float, help="How much items differ from each other, 0 to 1. Default: the scenario's.")
 @click.option("-k", "count", default=10, show_default=True, help="How many.")
+@click.option(
+    "--explore", "is_exploring", is_flag=True, help="Let the last places be drawn, and log them: recommend.explore."
+)
 @AS_JSON
 def recommend(
     scenario: str,
@@ -34,6 +37,7 @@ def recommend(
     diversity: float | None,
     count: int,
     *,
+    is_exploring: bool,
     as_json: bool,
 ) -> None:
     """Items of SCENARIO[@ALIAS] for a user, by what the user and others took and by what the items are."""
@@ -41,22 +45,32 @@ def recommend(
 
     runtime = open_release(scenario)
     wishes = {"k": count, "where": where, "diversity": diversity}
+    explore = explorer(runtime) if is_exploring else None
     if asked is not None:
         if user or items:
             raise RequestError("--input asks for each line of a file; leave --user and --item out.")
-        answer_file(runtime, asked, wishes, as_json=as_json)
+        answer_file(runtime, asked, wishes, as_json=as_json, explore=explore)
         return
     if user is None and not items:
         raise RequestError("Nothing says for whom. Give --user ID, or --item ID for a visitor without a name.")
-    found = recommended(runtime, user, items, wishes)
+    found = recommended(runtime, user, items, wishes, explore)
     if as_json:
         emit({"release": runtime.digest, **found})
         return
     show(found)
 
 
-def recommended(runtime: Any, user: str | None, items: Sequence[str], wishes: Mapping[str, Any]) -> dict[str, Any]:
-    """Items for a user with what was taken just now, as JSON."""
+def explorer(runtime: Any) -> Any:
+    """What explores over the scenario's log. Raises: RequestError where the release does not."""
+    from flows.exploring import exploring_of
+
+    return exploring_of(runtime)
+
+
+def recommended(
+    runtime: Any, user: str | None, items: Sequence[str], wishes: Mapping[str, Any], explore: Any = None
+) -> dict[str, Any]:
+    """Items for a user with what was taken just now, as JSON; with `explore` some are drawn, and all are logged."""
     from flows.events import history_of, settings_of
     from retrieval.recommending.recommender import Event
 
@@ -65,8 +79,12 @@ def recommended(runtime: Any, user: str | None, items: Sequence[str], wishes: Ma
     check_items(runtime, items)
     now = time.time()
     fresh = [Event(item, weight=1.0, time=now) for item in items]
-    hits = runtime.recommend([*known, *fresh], **wishes)
-    return {"user": user, "history": len(known) + len(fresh), "items": [vars(hit) for hit in hits]}
+    history = [*known, *fresh]
+    if explore is None:
+        shown = [vars(hit) for hit in runtime.recommend(history, **wishes)]
+    else:
+        shown = [hit.to_json() for hit in explore.recommend(history, user=user, **wishes)]
+    return {"user": user, "history": len(history), "items": shown}
 
 
 def check_items(runtime: Any, items: Sequence[str]) -> None:
@@ -78,16 +96,16 @@ def check_items(runtime: Any, items: Sequence[str]) -> None:
         raise RequestError(f"--item {unknown[0]}: there is no such item in the index. Items are such as {some}.")
 
 
-def answer_file(runtime: Any, path: Path, wishes: Mapping[str, Any], *, as_json: bool) -> None:
+def answer_file(runtime: Any, path: Path, wishes: Mapping[str, Any], *, as_json: bool, explore: Any = None) -> None:
     """One line for each line of a file; lines that cannot be answered say why."""
 
     def told(answer: Mapping[str, Any]) -> str:
         return f"{answer['id']}: {', '.join(hit['id'] for hit in answer['items']) or 'nothing'}"
 
-    emit_lines(answers(runtime, path, wishes), path, as_json=as_json, told=told)
+    emit_lines(answers(runtime, path, wishes, explore), path, as_json=as_json, told=told)
 
 
-def answers(runtime: Any, path: Path, wishes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def answers(runtime: Any, path: Path, wishes: Mapping[str, Any], explore: Any = None) -> Iterator[dict[str, Any]]:
     """Items for each line, under its `id` or its number. Raises: RequestError when the file cannot be read."""
     from flows.json_lines import json_lines
 
@@ -96,7 +114,7 @@ def answers(runtime: Any, path: Path, wishes: Mapping[str, Any]) -> Iterator[dic
         try:
             asked = read_line(line, number, path)
             id_ = asked.get("id", number)
-            yield {"id": id_, **recommended(runtime, asked.get("user"), asked.get("items", []), wishes)}
+            yield {"id": id_, **recommended(runtime, asked.get("user"), asked.get("items", []), wishes, explore)}
         except PolyloomError as error:
             yield {"id": id_, "error": str(error)}
 
@@ -122,6 +140,7 @@ def show(found: Mapping[str, Any]) -> None:
             "speaks for it": ", ".join(f"{name} {share:.0%}" for name, share in hit["parts"].items()),
             "because of": ", ".join(hit["because"]),
             **({"placed by": placed(hit["why"])} if ordered else {}),
+            **explored_columns(hit),
         }
         for hit in found["items"]
     ]
@@ -130,8 +149,19 @@ def show(found: Mapping[str, Any]) -> None:
     table(rows, title=title, columns=list(rows[0]) if rows else ["id"])
     if not rows:
         click.echo("nothing   everything that meets the filters was taken already, or there is nothing to recommend")
+    drawn = [hit["exposure"] for hit in found["items"] if "propensity" in hit]
+    if drawn:
+        click.echo(f"explored  {len(drawn)} of them. What came back: polyloom feedback SCENARIO {drawn[0]} --reward 1")
 
 
 def placed(why: Mapping[str, float]) -> str:
     """What weighs most in an item's place."""
     return ", ".join(f"{name} {share:+.0%}" for name, share in why.items())
+
+
+def explored_columns(hit: Mapping[str, Any]) -> dict[str, str]:
+    """An item's exposure, and how likely it was where it was drawn; nothing in a list that does not explore."""
+    if "exposure" not in hit:
+        return {}
+    drawn = f", drawn with {hit['propensity']:.1%}" if "propensity" in hit else ""
+    return {"exposure": f"{hit['exposure']}{drawn}"}

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from flows.explore_spec import Explore
 from flows.spec_section import Positive, Section, Share
 
 RecommendModel = Literal["popularity", "ease", "neighbours", "factors", "content", "towers"]
@@ -29,8 +30,9 @@ class Recommend(Section):
 
     `models` are weighed by what users took last. With `half_life_days` an event counts half for each such span before
     the user's latest one. `where` is a filter over the items' columns that always holds, such as "stock > 0"; items
-    that a user took already are left out unless `seen` is `keep`. `rank` puts the best in a learned order, and
-    `diversity` puts items down that are like those above.
+    that a user took already are left out unless `seen` is `keep`. `rank` puts the best in a learned order, `diversity`
+    puts items down that are like those above, and `explore` gives places of a list to items of which more should be
+    learned.
     """
 
     interactions: str
@@ -42,6 +44,7 @@ class Recommend(Section):
     seen: Literal["leave_out", "keep"] = "leave_out"
     rank: Rank | None = None
     diversity: Share = 0.0
+    explore: Explore | None = None
 
 
 class Answer(Section):

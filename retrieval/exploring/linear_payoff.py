@@ -59,6 +59,29 @@ class LinearPayoff:
         self._invert(row)
         self.weights = self.covariance @ self.moment
 
+    def correct(self, context: np.ndarray, difference: float) -> None:
+        """Learn that what the candidate of this context [dim] brought was so much more than was learned of it.
+
+        Raises: RequestError as `update` does, and for a model that forgets: it no longer knows what that counts.
+        """
+        row = self.checked(np.asarray(context)[None])[0]
+        if self.forgetting < 1 or not np.isfinite(difference):
+            raise RequestError(
+                f"A reward cannot be corrected by {difference} with a forgetting factor of {self.forgetting}; the "
+                "difference must be finite and the factor 1."
+            )
+        self.moment = self.moment + difference * row
+        self.weights = self.covariance @ self.moment
+
+    def restore(self, precision: np.ndarray, moment: np.ndarray, *, updates: int) -> None:
+        """Know again what a model of the same settings knew. Raises: ValueError for arrays that are not one's."""
+        if precision.shape != (self.dim, self.dim) or moment.shape != (self.dim,):
+            raise ValueError(f"The arrays have the shapes {precision.shape} and {moment.shape}, dim is {self.dim}.")
+        inverse = np.linalg.inv(np.linalg.cholesky(precision))
+        self.precision, self.moment, self.updates = precision, moment, updates
+        self.covariance = inverse.T @ inverse
+        self.weights = self.covariance @ moment
+
     def checked(self, contexts: np.ndarray) -> np.ndarray:
         """Contexts [candidates, dim] as float64. Raises: RequestError for another shape, and for NaN or infinity."""
         rows = np.asarray(contexts, dtype=np.float64)

@@ -70,3 +70,32 @@ def test_contexts_that_do_not_fit_are_refused():
         payoff.update(np.array([np.nan, 0.0]), 1.0)
     with pytest.raises(RequestError, match="reward is nan"):
         payoff.update(np.zeros(2), float("nan"))
+
+
+def test_a_corrected_reward_is_as_if_it_had_come_first():
+    contexts, rewards = rows(number=10)
+    right, corrected = LinearPayoff(4), LinearPayoff(4)
+    for context, reward in zip(contexts, rewards, strict=True):
+        right.update(context, reward)
+        corrected.update(context, 0.0)
+    for context, reward in zip(contexts, rewards, strict=True):
+        corrected.correct(context, reward)
+    assert np.allclose(right.weights, corrected.weights)
+    assert corrected.updates == 10
+    with pytest.raises(RequestError, match=r"cannot be corrected by 1\.0 with a forgetting factor of 0\.9"):
+        LinearPayoff(4, forgetting=0.9).correct(contexts[0], 1.0)
+
+
+def test_a_restored_model_goes_on():
+    contexts, rewards = rows(number=12)
+    whole, first, second = LinearPayoff(4), LinearPayoff(4), LinearPayoff(4)
+    for number, (context, reward) in enumerate(zip(contexts, rewards, strict=True)):
+        whole.update(context, reward)
+        (first if number < 6 else second).update(context, reward)
+        if number == 5:
+            second.restore(first.precision, first.moment, updates=first.updates)
+    assert np.allclose(whole.weights, second.weights)
+    assert np.allclose(whole.covariance, second.covariance)
+    assert second.updates == 12
+    with pytest.raises(ValueError, match=r"shapes \(3, 3\) and \(4,\)"):
+        second.restore(np.eye(3), np.zeros(4), updates=1)
