@@ -151,7 +151,8 @@ def section(location: Sequence[object]) -> type[BaseModel]:
         return Scenario
     models = list(models_in(Scenario.model_fields[str(location[0])].annotation))
     model = next(model for model in models if len(models) == 1 or location[2] in kinds_of(model))
-    for part in location[3:-1]:
+    # In a section of one model its keys follow at once, in one of several a name and a kind stand before them.
+    for part in location[1 if len(models) == 1 else 3 : -1]:
         field = model.model_fields.get(str(part))
         model = next(models_in(field.annotation), model) if field else model
     return model

@@ -39,6 +39,12 @@ def versions(name: str) -> list[service.Registered]:
     return service.versions(name)
 
 
+@st.cache_resource(ttl=FRESH_SECONDS, show_spinner=False)
+def exposures(name: str) -> service.ExposureReport:
+    """What exploring has shown in one application, at most a few seconds old."""
+    return service.exposures(name)
+
+
 @st.cache_resource(max_entries=4, show_spinner="Verifying and opening the release …", hash_funcs=BY_DIGEST)
 def runtime(release: service.Registered) -> service.Runtime:
     """An opened release."""

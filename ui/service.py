@@ -15,12 +15,14 @@ from heads.explanation import Evidence, Explanation, KnownRow
 from polyloom.durable import read_json
 from polyloom.errors import FilterError, IntegrityError, PolyloomError, RegistryError, RequestError, ScenarioError
 from polyloom.home import home
+from releases.exploring_report import ExposureReport
 from releases.mlflow_store import sqlite_file
 from releases.promise import Promise
 from releases.promotion import CHAMPION, Change
 from releases.registry import SCENARIO_NAME, Registered, Registry
 from releases.runtime import Runtime
 from retrieval.answering.asking import Answered
+from retrieval.exploring.judging import Judged
 from ui.asking import (
     Choice,
     Found,
@@ -49,15 +51,16 @@ from ui.following import (
     submit_run,
     waiting_state,
 )
-from ui.uses import Offered, ask, recommend, users
+from ui.uses import Explored, Offered, ask, explore, explores, exposures, feedback, recommend, users
 
 __all__ = [
-    "Answer", "Answered", "Change", "Choice", "Evidence", "Explanation", "FilterError", "Found", "Inputs", "Item",
-    "KnownRow", "Links", "Offered", "Overview", "Part", "PolyloomError", "Predicted", "Registered", "ReleaseFacts",
-    "RequestError", "Results", "RunView", "Runtime", "StageView", "ask", "champion", "check_picture", "explain",
-    "filter_example", "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of", "metric_series",
-    "open_release", "overview", "overviews", "predict", "prefect_url", "promise", "recommend", "release_facts",
-    "scenario_names", "search", "seen_picture", "state_folder", "submit_run", "users", "versions", "waiting_state",
+    "Answer", "Answered", "Change", "Choice", "Evidence", "Explanation", "Explored", "ExposureReport", "FilterError",
+    "Found", "Inputs", "Item", "Judged", "KnownRow", "Links", "Offered", "Overview", "Part", "PolyloomError",
+    "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime", "StageView", "ask",
+    "champion", "check_picture", "explain", "explore", "explores", "exposures", "feedback", "filter_example",
+    "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of", "metric_series", "open_release",
+    "overview", "overviews", "predict", "prefect_url", "promise", "recommend", "release_facts", "scenario_names",
+    "search", "seen_picture", "state_folder", "submit_run", "users", "versions", "waiting_state",
 ]  # fmt: skip
 
 FIRST = ("shop", "support")

@@ -183,11 +183,11 @@ def test_contexts_are_finite_and_the_same_wherever_they_are_made():
 def test_exploring_pays_and_its_log_tells_what_the_best_would_bring(tmp_path, monkeypatch):
     # What this is about needs no disk that keeps its word.
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    explore, chance = exploring(tmp_path, pool=15), np.random.default_rng(7)
+    explore, chance = exploring(tmp_path, pool=12), np.random.default_rng(7)
     lost, uniform = [], []
     for number in range(2_000):
         shown = explore.recommend([], user=f"u{number % 100}", k=2)[-1]
-        rates = [explore.runtime.rate(f"i{place}") for place in range(1, 16)]
+        rates = [explore.runtime.rate(f"i{place}") for place in range(1, 13)]
         explore.feedback(shown.exposure, reward=float(chance.random() < explore.runtime.rate(shown.item.id)))
         lost.append(max(rates) - explore.runtime.rate(shown.item.id))
         uniform.append(max(rates) - np.mean(rates))

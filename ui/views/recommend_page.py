@@ -5,9 +5,12 @@ import streamlit as st
 from ui import cached, look, service
 from ui.views.cards import grid_or_cards
 from ui.views.choosing import opened_for
+from ui.views.exploring import Asked, Exploration, policies
 
 NOBODY = "Somebody new"
 NONE = "No release recommends. Add a section `recommend` to a scenario and run it; `polyloom run shop` has one."
+
+HELP = "The last places go to items of which more should be learned. What is shown is logged, without the user's name."
 
 
 def show() -> None:
@@ -18,11 +21,18 @@ def show() -> None:
         return
     release, runtime = chosen
     with look.kindly():
-        offered = _asked(runtime, release)
-        _show(offered, pictured=bool(runtime.facts["index"]["image"]))
+        asked = _asked(runtime, release)
+        pictured = bool(runtime.facts["index"]["image"])
+        if service.explores(runtime) and st.toggle("Explore", key="explore", help=HELP):
+            exploration = Exploration.of(runtime, asked)
+            _show(exploration.offered, pictured=pictured, exploration=exploration)
+            policies(release.scenario)
+        else:
+            offered = service.recommend(runtime, user=asked.user, items=asked.items, where=asked.where, k=asked.k)
+            _show(offered, pictured=pictured)
 
 
-def _asked(runtime: service.Runtime, release: service.Registered) -> service.Offered:
+def _asked(runtime: service.Runtime, release: service.Registered) -> Asked:
     example, items = cached.examples(release)
     left, middle, right = st.columns([2, 2, 1])
     user = left.selectbox(
@@ -40,13 +50,13 @@ def _asked(runtime: service.Runtime, release: service.Registered) -> service.Off
         key=f"taken_{release.scenario}",
         placeholder="What is taken here changes the list at once",
     )
-    return service.recommend(runtime, user=None if user == NOBODY else user, items=taken, where=where, k=k)
+    return Asked(None if user == NOBODY else user, tuple(taken), where, k)
 
 
-def _show(offered: service.Offered, *, pictured: bool) -> None:
+def _show(offered: service.Offered, *, pictured: bool, exploration: Exploration | None = None) -> None:
     if not offered.found:
         st.info("Nothing is left to offer: everything that meets the filter was taken already.")
         return
     by = f"by {offered.history} events" if offered.history else "nothing is known of this user, so what is popular"
     st.html(look.quiet(f"{len(offered.found)} items, {by}, in {1000 * offered.seconds:.0f} ms"))
-    grid_or_cards(offered.found, pictured=pictured)
+    grid_or_cards(offered.found, pictured=pictured, below=exploration.below if exploration else None)
