@@ -21,7 +21,7 @@ from retrieval.exploring.bandit import Bandit, rule_of
 from retrieval.exploring.exposure import Exposure, user_hash
 from retrieval.exploring.exposure_log import ExposureLog, Rewarded
 from retrieval.exploring.key_file import read_or_make_key
-from retrieval.exploring.learned import learn
+from retrieval.exploring.learned import Learner
 from retrieval.recommending.popularity import Popularity
 from retrieval.recommending.recommender import Event, open_recommender
 
@@ -78,6 +78,7 @@ class Exploring:
         self.log = ExposureLog(folder)
         self.popularity = popularity or {}
         self.clock = clock
+        self._learner = Learner(self.log, dim=DIM)
         self._seeds = None if seed is None else np.random.default_rng(seed)
 
     def recommend(
@@ -151,7 +152,7 @@ class Exploring:
         return found
 
     def _bandit(self, *, now: float) -> Bandit:
-        payoff = learn(self.log, dim=DIM, until=now - self.settings["wait_hours"] * HOUR)
+        payoff = self._learner.payoff(until=now - self.settings["wait_hours"] * HOUR)
         seed = secrets.randbits(63) if self._seeds is None else int(self._seeds.integers(2**63))
         return Bandit(payoff, rule_of(self.settings["rule"], explore=self.settings["share"]), seed=seed)
 

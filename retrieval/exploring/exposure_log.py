@@ -122,11 +122,25 @@ class ExposureLog:
         return {one.id: one.reward for one, _ in self.rewards_since()}
 
     def choices(self, *, without_reward: float | None = None) -> LoggedChoices:
-        """The exposures as arrays, as `choices_of` gives them."""
-        try:
-            return choices_of(self.exposures(), self.rewards(), without_reward=without_reward)
-        except DataError as error:
-            raise DataError(f"{self.folder}: {error}") from error
+        """The exposures with contexts as arrays.
+
+        One that has no reward yet counts as `without_reward`, or not at all where this is None.
+
+        Raises: DataError where none has both contexts and a reward.
+        """
+        rewards = self.rewards()
+        known = [one for one in self.exposures() if one.contexts and (one.id in rewards or without_reward is not None)]
+        if not known:
+            raise DataError(
+                f"{self.folder} holds no exposure with contexts and a reward. Log contexts, and join rewards."
+            )
+        return LoggedChoices(
+            contexts=tuple(np.array(one.contexts, dtype=np.float64) for one in known),
+            chosen=np.array([one.chosen for one in known]),
+            propensities=np.array([one.propensity for one in known]),
+            rewards=np.array([rewards.get(one.id, without_reward) for one in known], dtype=np.float64),
+            users=np.array([one.user for one in known]),
+        )
 
     def _last_reward(self, id_: str) -> float | None:
         """What an exposure has brought so far, without reading what was noted of others."""
@@ -142,27 +156,6 @@ class ExposureLog:
                     return found.reward
                 place = content.rfind(begin, 0, place)
         return None
-
-
-def choices_of(
-    exposures: Sequence[Exposure], rewards: dict[str, float], *, without_reward: float | None = None
-) -> LoggedChoices:
-    """Exposures with contexts as arrays.
-
-    One that has no reward yet counts as `without_reward`, or not at all where this is None.
-
-    Raises: DataError where none has both contexts and a reward.
-    """
-    known = [one for one in exposures if one.contexts and (one.id in rewards or without_reward is not None)]
-    if not known:
-        raise DataError("There is no exposure with contexts and a reward. Log contexts, and join rewards.")
-    return LoggedChoices(
-        contexts=tuple(np.array(one.contexts, dtype=np.float64) for one in known),
-        chosen=np.array([one.chosen for one in known]),
-        propensities=np.array([one.propensity for one in known]),
-        rewards=np.array([rewards.get(one.id, without_reward) for one in known], dtype=np.float64),
-        users=np.array([one.user for one in known]),
-    )
 
 
 def place_of(id_: str) -> int | None:

@@ -4,6 +4,7 @@ The file is nothing but a summary of the log up to two places. Whoever is killed
 before, and the same lines are learned next time; where it is missing or broken, all is learned anew.
 """
 
+import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from retrieval.exploring.linear_payoff import LinearPayoff
 
 LEARNED = "learned.json"
 # To learn so few lines again costs less than to write down that they are known.
-KEPT_EVERY = 10
+KEPT_EVERY = 50
 
 
 @dataclass
@@ -86,19 +87,34 @@ class Learned:
         return row if row.shape == (self.payoff.dim,) and np.isfinite(row).all() else None
 
 
+class Learner:
+    """Keeps a payoff model in step with a log, each time by the lines that are new. Safe to share between threads."""
+
+    def __init__(self, log: ExposureLog, *, dim: int) -> None:
+        self.log, self.dim = log, dim
+        self.path = log.folder / LEARNED
+        self._learned: Learned | None = None
+
+    def payoff(self, *, until: float) -> LinearPayoff:
+        """What is known by now; exposures before `until` without a reward brought nothing."""
+        with self.log.held():
+            known = self._learned or Learned.read(self.path, dim=self.dim)
+            if known.shown > _size(self.log.shown) or known.rewarded > _size(self.log.rewarded):
+                known = Learned(LinearPayoff(self.dim))
+            known.take_rewards(self.log)
+            known.take_silence(self.log, until=until)
+            if known.fresh >= KEPT_EVERY:
+                # What a power cut takes of a summary is learned again; the log itself is on the disk.
+                place_file(self.path, json_line(known.to_json()))
+                known.fresh = 0
+            self._learned = known
+            # The model gets new arrays with each update, so that this one stays as it is.
+            return copy.copy(known.payoff)
+
+
 def learn(log: ExposureLog, *, dim: int, until: float) -> LinearPayoff:
-    """A payoff model that knows the whole log by now; exposures before `until` without a reward brought nothing."""
-    path = log.folder / LEARNED
-    with log.held():
-        learned = Learned.read(path, dim=dim)
-        if learned.shown > _size(log.shown) or learned.rewarded > _size(log.rewarded):
-            learned = Learned(LinearPayoff(dim))
-        learned.take_rewards(log)
-        learned.take_silence(log, until=until)
-        if learned.fresh >= KEPT_EVERY:
-            # What a power cut takes of a summary is learned again; the log itself is on the disk.
-            place_file(path, json_line(learned.to_json()))
-    return learned.payoff
+    """What a log teaches, once; see `Learner`."""
+    return Learner(log, dim=dim).payoff(until=until)
 
 
 def _size(path: Path) -> int:

@@ -53,8 +53,9 @@ class Exploration:
         if drawn.exposure in self.said:
             st.html(look.quiet("Noted: taken." if self.said[drawn.exposure] else "Noted: not for this user."))
             return
+        beside = st.container(horizontal=True)
         for label, taken in (("Take it", True), ("Not for me", False)):
-            st.button(
+            beside.button(
                 label, key=f"{'take' if taken else 'leave'}_{drawn.exposure}", on_click=self.say,
                 args=(drawn.exposure, taken),
             )  # fmt: skip

@@ -108,7 +108,7 @@ def test_lines_of_something_else_are_passed_over(log):
     (one,) = log.add([exposure()])
     assert [found.id for found in log.exposures()] == [one.id]
     assert log.rewards() == {}
-    with pytest.raises(DataError, match=r"shop: There is no exposure with contexts and a reward"):
+    with pytest.raises(DataError, match="shop holds no exposure with contexts and a reward"):
         log.choices()
 
 

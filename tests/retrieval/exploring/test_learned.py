@@ -12,7 +12,7 @@ import pytest
 
 from retrieval.exploring import learned
 from retrieval.exploring.exposure_log import ExposureLog
-from retrieval.exploring.learned import LEARNED, learn
+from retrieval.exploring.learned import LEARNED, Learner, learn
 from tests.retrieval.exploring.test_exposure_log import exposure
 
 NEVER = float("-inf")
@@ -57,6 +57,21 @@ def test_rewards_are_learned_and_silence_after_a_while(log):
     payoff = learn(log, dim=2, until=30.0)
     assert same(payoff, [(old[0], 1.0), (new[1], 2.0), *silent, (new[0], 0.0)])
     assert payoff.updates == 5
+
+
+def test_learners_that_go_on_know_what_others_noted(log):
+    first, second = Learner(log, dim=2), Learner(log, dim=2)
+    pairs = []
+    for step in range(6):
+        (one,) = shown(log, 1, seed=step)
+        log.reward(one.id, float(step), at=0.0)
+        pairs.append((one, float(step)))
+        known = first.payoff(until=NEVER)
+        assert same(known, pairs)
+        assert same(second.payoff(until=NEVER), pairs)
+    log.reward(pairs[0][0].id, 9.0, at=0.0)
+    assert not same(first.payoff(until=NEVER), pairs)
+    assert same(known, pairs)
 
 
 def test_a_late_reward_and_another_reward_take_the_place_of_what_was_learned(log):
