@@ -14,12 +14,12 @@ import numpy as np
 from benchmarks.answers_index import Entry, Finder, Vectors
 from benchmarks.answers_resplits import ALPHA, DELTA, Asked, Outcome, broken_share, coverage, mean_error, resplit
 from benchmarks.figures import Figure
+from ingestion.documents.document import Document
+from ingestion.documents.passages import CHARACTERS, OVERLAP, Passage, passages
+from polyloom.sentences import Stretch, sentences
 from retrieval.answering.candidates import Candidate
 from retrieval.answering.confidence import evidence
-from retrieval.answering.documents import Document
-from retrieval.answering.passages import CHARACTERS, OVERLAP, Passage, passages
 from retrieval.answering.reading import Read, SentenceReader, alone, rarity_in, together
-from retrieval.answering.sentences import Stretch, sentences
 from retrieval.joining import USUAL_SHARE
 
 SHARE = USUAL_SHARE

@@ -6,7 +6,8 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from polyloom.errors import RequestError
-from retrieval.words import UNSPACED, Term, terms
+from polyloom.scripts import UNSPACED
+from retrieval.words import Term, terms
 
 PAIR = re.compile(f"[{UNSPACED}]{{2}}")
 # Between two of these a text is never cut.

@@ -10,10 +10,10 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from polyloom.scripts import UNSPACED
+
 # What the ranking by words is called, beside the modalities.
 KEYWORD = "keyword"
-# Letters that are written without spaces between words: Chinese, kana and hangul.
-UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 PIECES = re.compile(f"(?P<unspaced>[{UNSPACED}]+)|(?P<word>[^\\W{UNSPACED}_]+)")
 STOP_WORDS = frozenset((
     "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "because", "been", "but",

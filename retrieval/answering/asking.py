@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from polyloom.sentences import sentences
 from retrieval.answering.candidates import Candidate, Citation, Retrieve
 from retrieval.answering.confidence import Confidence, evidence
 from retrieval.answering.conversation import Conversation, standalone
 from retrieval.answering.grounding import check_grounding
 from retrieval.answering.reading import Rarity, Read, ReadSpan
 from retrieval.answering.selective import Threshold
-from retrieval.answering.sentences import sentences
 
 LETTER = re.compile(r"[^\W_]")
 LONGEST_QUESTION = 1_000

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyloom.errors import RequestError
-from retrieval.words import PIECES, STOP_WORDS, UNSPACED
+from polyloom.scripts import UNSPACED
+from retrieval.words import PIECES, STOP_WORDS
 
 LEAD = re.compile(
     r"\s*(?:(?:and|but|or|so|then|ok|okay|also)\b[\s,]*)*(?:(?:what|how) about|what if|same for|in case of)\b"

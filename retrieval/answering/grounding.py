@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from polyloom.sentences import sentences
 from retrieval.answering.candidates import Citation
-from retrieval.answering.sentences import sentences
 from retrieval.words import STOP_WORDS, pieces, stem
 
 SUPPORT = 0.7

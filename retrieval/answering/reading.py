@@ -10,8 +10,8 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
+from polyloom.sentences import Stretch, sentences
 from retrieval.answering.asked_kinds import asked_kind, holds
-from retrieval.answering.sentences import Stretch, sentences
 from retrieval.keywords import rarity
 from retrieval.words import terms
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answering.sentences import sentences
+from polyloom.sentences import sentences
 
 
 def cut(text):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from retrieval.words import UNSPACED
+from polyloom.scripts import UNSPACED
 
 CLOSING = "\"'”’»)\\]」』）》】"
 # Each alternative begins where a run begins and gives nothing back: a text of full stops alone takes no longer.

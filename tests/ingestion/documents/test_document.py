@@ -6,8 +6,8 @@ import pytest
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
+from ingestion.documents.document import read_document
 from polyloom.errors import DataError, RequestError
-from retrieval.answering.documents import read_document
 
 
 def pdf(pages, *, password=None):
@@ -103,7 +103,7 @@ def test_what_cannot_be_read_is_named(tmp_path, name, content, message):
 
 
 def test_too_large_a_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("retrieval.answering.documents.MOST_BYTES", 3)
+    monkeypatch.setattr("ingestion.documents.document.MOST_BYTES", 3)
     with pytest.raises(DataError, match="it has 4 bytes, allowed are 3"):
         read_document(written(tmp_path, "a.txt", b"abcd"))
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ingestion.documents.document import Document
 from polyloom.errors import RequestError
-from retrieval.answering.documents import Document
-from retrieval.answering.sentences import Stretch, sentences
+from polyloom.sentences import Stretch, sentences
 
 # On the half of XQuAD that chooses, 1,200 found more than 700 and no less than 2,000.
 CHARACTERS, OVERLAP = 1200, 200

@@ -86,7 +86,7 @@ def _content(path: Path) -> bytes:
 
 
 def _pdf(content: bytes, path: Path, source: str) -> Document:
-    from retrieval.answering.pdf_text import PAGE_BREAK, pdf_pages
+    from ingestion.documents.pdf_text import PAGE_BREAK, pdf_pages
 
     texts = pdf_pages(content, path)
     pages, place = [], 0
@@ -97,7 +97,7 @@ def _pdf(content: bytes, path: Path, source: str) -> Document:
 
 
 def _html(content: bytes, path: Path, source: str) -> Document:
-    from retrieval.answering.html_text import html_text
+    from ingestion.documents.html_text import html_text
 
     text, headings = html_text(content, path)
     return Document(source, "html", text, headings=tuple(Heading(*one) for one in headings))
@@ -113,7 +113,7 @@ def _text(content: bytes, path: Path, source: str) -> Document:
 
 
 def _decoded(content: bytes, path: Path) -> str:
-    from retrieval.answering.decoding import decoded
+    from ingestion.documents.decoding import decoded
 
     return decoded(content, path)
 

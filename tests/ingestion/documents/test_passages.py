@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion.documents.document import Document, Heading, Page, markdown_headings
+from ingestion.documents.passages import passages
 from polyloom.errors import RequestError
-from retrieval.answering.documents import Document, Heading, Page, markdown_headings
-from retrieval.answering.passages import passages
 
 PARAGRAPH = "Number {0} is here. It has a second sentence, {0} of them. And a third one that is longer than both."
 
