@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING
 from flows.modality_spec import Category, Characters, Image, Modality, Number, Text
 from flows.rule_assembly import table_rules
 from flows.scenario_columns import columns_over_tables, modality_columns, step_columns, table_of, task_inputs
-from flows.source_spec import Boxes, Conll, Data, Idx, Records, Semeval, Split, Sql, Squad, Table, WatchedFolder
+from flows.source_spec import (
+    Boxes,
+    Conll,
+    Data,
+    Documents,
+    Idx,
+    Records,
+    Semeval,
+    Split,
+    Sql,
+    Squad,
+    Table,
+    WatchedFolder,
+)
 from flows.spec import DataScenario, Scenario
 from flows.task_reads import modalities_read_whole
 from flows.zero_shot import hypotheses_of
@@ -23,6 +36,8 @@ from modalities.preparation.protocol import Preparation
 from polyloom.errors import RequestError
 
 SCRATCH_LAYERS = 4
+# How documents are found and cut.
+CUT_OPTIONS = ("pattern", "characters", "overlap")
 
 if TYPE_CHECKING:
     from torch import nn
@@ -100,10 +115,11 @@ def source_options(name: str, data: Data, *, beside: Path) -> dict[str, object]:
         return {"labels": {split: str(path) for split, path in labels.items()}}
     if isinstance(data, Boxes):
         return box_options(name, data, beside=beside)
-    if isinstance(data, Table):
-        given = {"names": list(data.names), "image_folder": data.image_folder}
-        return {word: value for word, value in given.items() if value}
-    return {"pattern": data.pattern} if isinstance(data, WatchedFolder) else {}
+    plain = {Table: ("names", "image_folder"), WatchedFolder: ("pattern",), Documents: CUT_OPTIONS}
+    given = {word: getattr(data, word) for word in plain.get(type(data), ())}
+    # An overlap of 0 is one; no names and no folder are none.
+    told = {word: list(value) if isinstance(value, tuple) else value for word, value in given.items()}
+    return {word: value for word, value in told.items() if value not in ([], None)}
 
 
 def box_options(name: str, data: Boxes, *, beside: Path) -> dict[str, object]:

@@ -4,8 +4,22 @@ import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from flows.source_spec import Checks, Conll, Data, Files, Idx, Records, Rows, Semeval, Sql, Squad, Table, WatchedFolder
-from polyloom.errors import suggestion
+from flows.source_spec import (
+    Checks,
+    Conll,
+    Data,
+    Documents,
+    Files,
+    Idx,
+    Records,
+    Rows,
+    Semeval,
+    Sql,
+    Squad,
+    Table,
+    WatchedFolder,
+)
+from polyloom.errors import RequestError, suggestion
 
 Sources = Mapping[str, Data]
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "big5", "shift_jis")
@@ -15,6 +29,7 @@ LISTS = {"labels", "tokens"}
 GIVEN_COLUMNS = {
     "semeval": ("id", "sentence", "relation", "comment"),
     "squad": ("id", "title", "paragraph", "question", "context", "answers", "answer_start"),
+    "documents": ("passage", "document", "title", "heading", "text", "start", "end", "page"),
 }
 WORDS = {"text", "category", *LISTS}
 
@@ -164,10 +179,27 @@ def kind_problems(place: str, rows: Rows) -> Iterator[str]:
     given = GIVEN_COLUMNS.get(getattr(rows, "kind", ""))
     if given is not None:
         yield from (unknown(f"{place}.columns", name, given) for name in rows.column_names() if name not in given)
+    if isinstance(rows, Documents):
+        yield from document_problems(place, rows)
     if isinstance(rows, Idx) and rows.labels is None and "label" in rows.columns:
         yield f"{place}.labels: missing, but it is the file that `label` comes from. Name it, or write `columns: {{}}`."
     if rows.personal.mask and "text" not in column_kinds(rows).values():
         yield f"{place}.personal.mask: there is no text column to mask in. Name one under `text`."
+
+
+def document_problems(place: str, rows: Documents) -> Iterator[str]:
+    """Passages of lengths that cannot be, and a pattern that leads out of the folder."""
+    from ingestion.documents.passages import check_lengths
+    from ingestion.readers.documents import check_pattern
+
+    try:
+        check_lengths(rows.characters, rows.overlap)
+    except RequestError as error:
+        yield f"{place}.overlap: {error}"
+    try:
+        check_pattern(rows.pattern)
+    except RequestError as error:
+        yield f"{place}.{error}"
 
 
 def is_encoding(name: str) -> bool:

@@ -197,6 +197,25 @@ class WatchedFolder(Records, Files):
     separator: str | None = None
 
 
+class Documents(Records, Files):
+    """Documents below a folder, in an archive or one file, cut into passages: PDF, HTML, Markdown and plain text.
+
+    Gives `passage`, `document`, `title`, `heading`, `text`, `start`, `end` and `page`, a row for each passage of at
+    most so many `characters`; of these, `overlap` may begin the next one too.
+    """
+
+    kind: Literal["documents"]
+    key: str | None = "passage"
+    text: tuple[str, ...] = ("text",)
+    columns: dict[str, ColumnKind] = {
+        "document": "category", "title": "text", "heading": "text", "start": "number", "end": "number",
+        "page": "number",
+    }  # fmt: skip
+    pattern: str = "**/*"
+    characters: Annotated[int, Field(ge=20)] = 1200
+    overlap: Annotated[int, Field(ge=0)] = 200
+
+
 class EventLog(Records, Files):
     """An append-only log of events in sealed segments."""
 
@@ -204,6 +223,17 @@ class EventLog(Records, Files):
 
 
 Data = Annotated[
-    Table | Pictures | Sql | Conll | Semeval | Squad | Idx | Boxes | SavedDataset | WatchedFolder | EventLog,
+    Table
+    | Pictures
+    | Sql
+    | Conll
+    | Semeval
+    | Squad
+    | Idx
+    | Boxes
+    | SavedDataset
+    | WatchedFolder
+    | EventLog
+    | Documents,
     Field(discriminator="kind"),
 ]

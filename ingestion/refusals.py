@@ -29,6 +29,7 @@ Reason = Literal[
     "picture_too_many_frames",
     "not_a_picture",
     "label_seen_once",
+    "document_unreadable",
 ]
 
 

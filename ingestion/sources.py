@@ -14,7 +14,9 @@ from ingestion.watched import is_glob
 from polyloom.errors import RequestError
 from polyloom.home import home
 
-Kind = Literal["table", "pictures", "sql", "conll", "semeval", "squad", "idx", "boxes", "hf", "folder", "log"]
+Kind = Literal[
+    "table", "pictures", "sql", "conll", "semeval", "squad", "idx", "boxes", "hf", "folder", "log", "documents"
+]  # fmt: skip
 SPLITS = ("train", "validation", "test")
 UNSPLIT = ""
 

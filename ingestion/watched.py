@@ -28,7 +28,7 @@ def watched_files(path: Path, *, pattern: str = "*") -> list[Path]:
     if is_glob(str(path)):
         root = next(parent for parent in path.parents if not is_glob(str(parent)))
         matches = root.glob(str(path.relative_to(root)))
-        found = [file for file in matches if file.is_file() and all(map(_counts, file.relative_to(root).parts))]
+        found = [file for file in matches if file.is_file() and is_meant(file.relative_to(root))]
         shown = str(path)
     else:
         if not path.is_dir():
@@ -40,6 +40,11 @@ def watched_files(path: Path, *, pattern: str = "*") -> list[Path]:
     files = sorted(found, key=lambda file: file.as_posix())
     _check_one_kind(files, shown)
     return files
+
+
+def is_meant(below: Path) -> bool:
+    """Whether a file at this place below a folder is neither hidden nor unfinished."""
+    return all(map(_counts, below.parts))
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -1,6 +1,8 @@
 """The characters of a text file whose encoding nobody told."""
 
 import codecs
+import re
+import unicodedata
 from pathlib import Path
 
 from polyloom.errors import DataError
@@ -17,6 +19,8 @@ CANDIDATES = ["gb18030", "big5", "shift_jis", "cp949", "cp1252", "latin_1", "cp1
 SAMPLE_BYTES = 1 << 16
 CONTROL = frozenset(range(32)) - {*b"\t\n\r\f\x1b"}
 MOST_CONTROL = 0.01
+# What no reader sees: control characters but for tab, line feed and form feed, and marks of byte order within a text.
+UNSEEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufeff]")
 
 
 def decoded(content: bytes, path: Path) -> str:
@@ -32,7 +36,12 @@ def decoded(content: bytes, path: Path) -> str:
     control = sum(ord(letter) in CONTROL for letter in text[:SAMPLE_BYTES])
     if control > MOST_CONTROL * min(len(text), SAMPLE_BYTES):
         raise DataError(f"{path}: it holds bytes that are no text. Name its `kind`, or save it as text.")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return plain(text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def plain(text: str) -> str:
+    """A text in the form in which texts are kept (NFC, no control characters), so that places in it stay right."""
+    return unicodedata.normalize("NFC", UNSEEN.sub("", text).replace("\f", "\n\n"))
 
 
 def _likeliest(content: bytes, path: Path) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ingestion.documents.decoding import plain
 from polyloom.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Writer:
     def take(self, kind: str, value: str) -> None:
         """One piece of text, or the start or the end of an element."""
         if kind == "text":
-            self._write(value)
+            self._write(plain(value))
         elif value in BLOCKS:
             if kind == "end" and value in HEADINGS and self._heading is not None:
                 self._end_heading()

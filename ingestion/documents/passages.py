@@ -43,17 +43,22 @@ def passages(document: Document, *, characters: int = CHARACTERS, overlap: int =
 
     Raises: RequestError when characters < 20, or overlap is negative or more than half of it.
     """
-    if characters < LEAST_CHARACTERS or not 0 <= overlap <= characters // 2:
-        raise RequestError(
-            f"Passages of {characters} characters with an overlap of {overlap} were asked for; allowed are "
-            f"{LEAST_CHARACTERS} characters or more, and an overlap from 0 to half of that."
-        )
+    check_lengths(characters, overlap)
     seen: Counter[str] = Counter()
     return [
         _passage(document, stretch, seen)
         for section in _sections(document)
         for stretch in _packed(document.text, section, characters=characters, overlap=overlap)
     ]
+
+
+def check_lengths(characters: int, overlap: int) -> None:
+    """Raises: RequestError for lengths of passages that cannot be."""
+    if characters < LEAST_CHARACTERS or not 0 <= overlap <= characters // 2:
+        raise RequestError(
+            f"Passages of {characters} characters with an overlap of {overlap} were asked for; allowed are "
+            f"{LEAST_CHARACTERS} characters or more, and an overlap from 0 to half of that."
+        )
 
 
 def _passage(document: Document, stretch: Stretch, seen: Counter[str]) -> Passage:

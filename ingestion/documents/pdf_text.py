@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingestion.documents.decoding import plain
 from polyloom.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,4 +64,4 @@ def _refuse_locked(reader: "PdfReader", path: Path) -> None:
 
 def _tidy(text: str) -> str:
     """A page's text without runs of blanks and without half words."""
-    return HYPHEN.sub("", SPACES.sub(" ", text)).strip()
+    return HYPHEN.sub("", SPACES.sub(" ", plain(text))).strip()

@@ -1,4 +1,4 @@
-"""Tables and class folders in zip and tar files, and compressed tables: unpacked once into a cache, checked before."""
+"""Tables, class folders and documents in archives, and compressed tables: checked, then unpacked once into a cache."""
 
 import bz2
 import contextlib
@@ -107,11 +107,28 @@ def unpacked_pictures(path: Path, *, cache: Path) -> Path:
         wanted = [one for one in archive.members if not _is_hidden(one.name)]
         if not any(_is_picture(one.name) for one in wanted):
             raise DataError(f"{path.name} holds no pictures. {_content(archive.members)}")
-        target = _target(cache, path, "")
-        if not is_used_again(target):
-            with publish_folder(target) as draft:
-                _unpack(path, archive, wanted, draft)
-    return _without_wrapping(target)
+        return _without_wrapping(_unpacked(path, archive, wanted, cache=cache))
+
+
+def unpacked_documents(path: Path, *, cache: Path) -> Path:
+    """A folder in the cache with all files of an archive but hidden ones; a single folder around them is left out."""
+    with _opened(path) as archive:
+        wanted = [one for one in archive.members if not _is_hidden(one.name)]
+        if not wanted:
+            raise DataError(f"{path.name} holds no documents: it is empty. Pack it again.")
+        folder = _unpacked(path, archive, wanted, cache=cache)
+    while len(inside := list(folder.iterdir())) == 1 and inside[0].is_dir():
+        folder = inside[0]
+    return folder
+
+
+def _unpacked(path: Path, archive: "Archive", wanted: Sequence[Member], *, cache: Path) -> Path:
+    """Members as a folder in the cache, unpacked unless they were before."""
+    target = _target(cache, path, "")
+    if not is_used_again(target):
+        with publish_folder(target) as draft:
+            _unpack(path, archive, wanted, draft)
+    return target
 
 
 def decompressed(path: Path, *, cache: Path) -> Path:

@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ingestion.readers.archives import decompressed, is_archive, is_compressed, split_member, unpacked_pictures
+from ingestion.readers.archives import (
+    decompressed,
+    is_archive,
+    is_compressed,
+    split_member,
+    unpacked_documents,
+    unpacked_pictures,
+)
 from ingestion.readers.archives import unpacked_table as unpacked
 from ingestion.readers.chunks import Chunk, row_chunks
 from ingestion.readers.encodings import detect
@@ -178,6 +185,19 @@ def _log(source: TableSource, path: Path, split: str) -> Reader:
     return EventLogReader(path)
 
 
+def _documents(source: TableSource, path: Path, split: str) -> Reader:
+    from ingestion.readers.documents import DocumentsReader
+
+    del split
+    given = source.options
+    return DocumentsReader(
+        path,
+        pattern=str(given["pattern"]),
+        characters=int(str(given["characters"])),
+        overlap=int(str(given["overlap"])),
+    )
+
+
 READERS: Mapping[str, Callable[[TableSource, Path, str], Reader]] = {
     "pictures": _pictures,
     "sql": _sql,
@@ -188,6 +208,7 @@ READERS: Mapping[str, Callable[[TableSource, Path, str], Reader]] = {
     "boxes": _boxes,
     "hf": _hugging_face,
     "log": _log,
+    "documents": _documents,
 }
 
 
@@ -203,11 +224,8 @@ def _unpacked(source: TableSource, path: Path) -> Path:
     if not file.is_file():
         return path
     if is_archive(file):
-        return (
-            unpacked_pictures(file, cache=cache)
-            if source.kind == "pictures"
-            else unpacked(file, member=member, cache=cache)
-        )
+        whole = {"pictures": unpacked_pictures, "documents": unpacked_documents}.get(source.kind)
+        return unpacked(file, member=member, cache=cache) if whole is None else whole(file, cache=cache)
     if is_compressed(file) and source.kind != "idx":
         return decompressed(file, cache=cache)
     return path

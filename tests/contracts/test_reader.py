@@ -25,6 +25,7 @@ from ingestion.readers.archives import decompressed, split_member, unpacked_tabl
 from ingestion.readers.arrow_file import ArrowReader
 from ingestion.readers.boxes import BoxesReader
 from ingestion.readers.conll import ConllReader
+from ingestion.readers.documents import DocumentsReader
 from ingestion.readers.event_log_reader import EventLogReader
 from ingestion.readers.excel import ExcelReader
 from ingestion.readers.hugging_face import HuggingFaceReader
@@ -220,6 +221,24 @@ class Renamed:
             yield replace(row, values=values)
 
 
+def write_documents(folder: Path, rows: Iterable[dict]) -> Path:
+    (folder / "people").mkdir()
+    for number, row in enumerate(rows):
+        (folder / f"people/{number:05}.md").write_text(f"# {row['name']}\n{row['city']}", encoding="utf-8")
+    return folder / "people"
+
+
+class Documented(Renamed):
+    """A reader of documents whose passages are a heading, the name, and a line, the city."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(DocumentsReader(path), "heading", "text")
+
+    def rows(self) -> Iterable[RawRow]:
+        for row in super().rows():
+            yield replace(row, values={**row.values, "city": row.values["city"].partition("\n")[2]})
+
+
 def write_idx(folder: Path, rows: Iterable[dict]) -> Path:
     rows = list(rows)
     pixels = bytes(len(rows) * 16 * 16)
@@ -295,6 +314,7 @@ KINDS = {
         write_squad, lambda path: Renamed(SquadReader(path), "question", "context"), "people.json", damage=cut,
         empty=emptied,
     ),
+    "documents": Kind(write_documents, Documented, "00000.md", empty=emptied),
     "idx": Kind(
         write_idx, lambda path: IdxReader(path, labels=path.with_name("labels-idx1-ubyte")), "digits-idx3-ubyte.gz",
         of_pictures=True, damage=cut, empty=emptied,
@@ -304,7 +324,7 @@ KINDS = {
     "voc": Kind(write_voc, boxes("voc"), "Annotations/00000.xml", of_pictures=True, empty=emptied),
 }  # fmt: skip
 # A long row in a folder of small files says nothing about memory, and to write thousands takes long.
-STREAMED = sorted(set(KINDS) - {"yolo", "voc"})
+STREAMED = sorted(set(KINDS) - {"yolo", "voc", "documents"})
 
 
 @pytest.fixture(params=list(KINDS))

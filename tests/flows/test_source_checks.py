@@ -124,6 +124,9 @@ def test_each_mistake_of_a_table_is_named(keys, message):
         ({"kind": "conll", "path": "a", "fields": ["word", "tags"]}, ("data.it.columns: 'tokens' is not there. "
                                                                       "There is document, tags, word.")),
         ({"kind": "idx", "path": "a"}, "data.it.labels: missing, but it is the file that `label` comes from."),
+        ({"kind": "documents", "path": "a", "overlap": 900}, "data.it.overlap: Passages of 1200 characters with an"),
+        ({"kind": "documents", "path": "a", "pattern": "../*"}, "data.it.pattern: '../*' does not name files below"),
+        ({"kind": "documents", "path": "a", "columns": {"pages": "number"}}, "data.it.columns: 'pages' is not there."),
     ],
 )  # fmt: skip
 def test_each_mistake_of_a_kind_is_named(source, message):
@@ -180,7 +183,8 @@ data:
                                                                   "identity.")),
         ("clean: {control: strip}", "oder: [a, b]", "data.items.oder: unknown key. Did you mean 'order'?"),
         ("kind: table", "kind: tabel", ("data.items: kind 'tabel' is not known. Did you mean 'table'? Allowed: table, "
-                                        "pictures, sql, conll, semeval, squad, idx, boxes, hf, folder, log.")),
+                                        "pictures, sql, conll, semeval, squad, idx, boxes, hf, folder, "
+                                        "log, documents.")),
         ("kind: table", "kind: boxes", "data.items.layout: missing; this section needs kind, path, layout."),
         ("kind: table", "kind: sql", "data.items.url: missing; this section needs kind, url."),
         ("title: A shop\n", "", "title: missing. Write for example"),
@@ -251,6 +255,7 @@ def test_a_table_without_rules_has_none(tmp_path):
         ({"kind": "conll", "path": "f", "fields": ["tokens", "pos", "tags"], "comment": "#"},
          {"fields": ["tokens", "pos", "tags"], "comment": "#"}),
         ({"kind": "idx", "path": "f", "labels": "g"}, {"labels": {"": "HERE/g"}}),
+        ({"kind": "documents", "path": "f", "overlap": 0}, {"pattern": "**/*", "characters": 1200, "overlap": 0}),
         ({"kind": "idx", "path": {"train": "f"}, "labels": {"train": "g"}}, {"labels": {"train": "HERE/g"}}),
         ({"kind": "idx", "path": "f", "columns": {}}, {"labels": {}}),
         ({"kind": "boxes", "path": "f", "layout": "yolo", "images": "d", "classes": "g"},
