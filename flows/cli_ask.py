@@ -119,12 +119,27 @@ def show(found: Mapping[str, Any]) -> None:
     if found["text"] is not None:
         click.echo(found["text"])
         for cited in found["citations"]:
-            place = f", page {cited['page']}" if cited["page"] else ""
-            click.echo(f"cited     {cited['source']} {cited['id']}{place}: {cited['text']}")
+            click.echo(f"cited     {place(cited)}: {cited['text']}")
         click.echo(f"sure      {found['score']:.0%}")
         return
     over = found["hand_over"]
     click.echo(f"handed over    {over['reason']}")
-    rows = [{"id": one["id"], "guess": one["text"]} for one in over["guesses"]]
+    rows = [guess(one) for one in over["guesses"]]
     if rows:
-        table(rows, title=f"{len(rows)} guesses for whoever answers", columns=["id", "guess"])
+        table(rows, title=f"{len(rows)} guesses for whoever answers", columns=list(rows[0]))
+
+
+def place(cited: Mapping[str, Any]) -> str:
+    """Where the cited words stand: the row, or the document with page and characters."""
+    if cited["reply"] is not None:
+        return f"{cited['source']} {cited['id']}"
+    page = f", page {cited['page']}" if cited["page"] else ""
+    return f"{cited['source']}{page}, characters {cited['start']} to {cited['end']}, passage {cited['id']}"
+
+
+def guess(cited: Mapping[str, Any]) -> dict[str, object]:
+    """A guess as a line: a known question with its answer, or what was read in a document."""
+    if cited["reply"] is not None:
+        return {"id": cited["id"], "question": cited["text"], "answer": cited["reply"]}
+    page = f", page {cited['page']}" if cited["page"] else ""
+    return {"id": cited["id"], "document": f"{cited['source']}{page}", "read": cited["text"]}

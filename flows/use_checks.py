@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from flows.reading_checks import reading_problems, reply_problems
 from flows.source_checks import column_kinds, unknown
 from flows.source_spec import Records
 from flows.spec import Scenario
@@ -72,8 +73,10 @@ def answer_problems(scenario: Scenario) -> Iterator[str]:
     if index.rows not in scenario.data:
         return
     rows = scenario.data[index.rows]
-    if (settings.reply is None) == (settings.template is None):
-        yield "answer: an answer is one thing. Name a column, `reply: COLUMN`, or write a `template`, not both."
+    if settings.reads is None:
+        yield from reply_problems(settings)
+    else:
+        yield from reading_problems(scenario, settings, settings.reads)
     if settings.reply is not None and settings.reply not in rows.column_names():
         yield unknown("answer.reply", settings.reply, rows.column_names())
     if settings.template is not None:
@@ -81,7 +84,7 @@ def answer_problems(scenario: Scenario) -> Iterator[str]:
             parse_template(settings.template, columns=rows.column_names())
         except PolyloomError as error:
             yield f"answer.template: {error}"
-    if settings.task is not None:
+    if settings.task is not None and settings.reads is None:
         yield from task_problems(scenario, settings.task)
     if not rows.text:
         yield f"answer: data.{index.rows} names no text that a question could be held against. Add `text: [COLUMN]`."

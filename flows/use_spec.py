@@ -7,6 +7,7 @@ from pydantic import Field
 from flows.explore_spec import Explore
 from flows.spec_section import Positive, Section, Share
 
+SENTENCE = "sentence"
 RecommendModel = Literal["popularity", "ease", "neighbours", "factors", "content", "towers"]
 
 
@@ -47,10 +48,24 @@ class Recommend(Section):
     explore: Explore | None = None
 
 
-class Answer(Section):
-    """Answers to questions out of the index's items, each with its answer: the column `reply`, or a `template`.
+class KnownAnswers(Section):
+    """Questions whose answers are known: a table, its column of questions, and that of the words that answer them.
 
-    A template is a sentence with columns in braces, such as "{title} costs {price:.2f}".
+    The answers are a text, or a list of texts any of which is one; where there is none, nothing answers the question.
+    """
+
+    rows: str
+    text: str
+    answer: str
+
+
+class Answer(Section):
+    """Answers to questions out of the index's items: the column `reply`, a `template`, or what is read in the text.
+
+    A template is a sentence with columns in braces, such as "{title} costs {price:.2f}". Without both the answer is
+    read in the passage that was found: the best `sentence`, or the words that a task of kind span finds, by its name;
+    then `questions` say from where on to answer, and a `generator` that is installed as a plug-in may put what was read
+    into words of its own, which are checked against the source.
 
     An answer is given only where at most `alpha` of the answers given are wrong at confidence 1 - `delta`, as questions
     of the validation and test splits show; otherwise the question is handed over with the `guesses` best guesses. What
@@ -61,8 +76,18 @@ class Answer(Section):
 
     reply: str | None = None
     template: str | None = None
+    read: str | None = None
+    questions: KnownAnswers | None = None
+    generator: str | None = None
     task: str | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
     guesses: Positive = 3
     drift: Literal["warn", "hand_over"] = "warn"
+
+    @property
+    def reads(self) -> str | None:
+        """How the answer is read: `sentence` or a task's name; None where items have answers of their own."""
+        if self.reply is not None or self.template is not None:
+            return None
+        return self.read or SENTENCE

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from modalities.preparation.protocol import text_value
 from polyloom.durable import read_json
+from polyloom.errors import RequestError
 from releases.found import Hit, Wishes
-from retrieval.answering.asking import Answering
+from releases.generators import installed
+from releases.reading import rarity, reader
+from retrieval.answering.asking import Answered, Answering, Generate
 from retrieval.answering.candidates import Candidate
 from retrieval.answering.confidence import Confidence
+from retrieval.answering.conversation import Conversation
 from retrieval.answering.selective import Threshold
 from retrieval.answering.templates import parse_template
 
@@ -21,17 +25,34 @@ if TYPE_CHECKING:
     from releases.runtime import Runtime
 
 RECORD = "answering.json"
+# The columns of a passage that say where it stands.
+PLACE = {"source": "document", "start": "start", "end": "end", "page": "page"}
 ALL_LABELS = 1_000_000
 
 
-def answering(runtime: "Runtime", folder: Path) -> Answering:
+def ask(
+    runtime: "Runtime", folder: Path, question: str, *, conversation: Conversation | None, k: int, generate: Generate | None
+) -> Answered:
+    """An answer or a hand-over; the scenario's generator writes where no other is given, if it is installed here."""
+    name, note = runtime.facts["answer"].get("generator"), None
+    if generate is None and name:
+        generate, note = installed(name)
+    found = answering(runtime, folder, generate=generate).ask(question, conversation=conversation, k=k)
+    if note is None or found.text is None:
+        return found
+    return replace(found, note=f"{found.note} {note}" if found.note else note)
+
+
+def answering(runtime: "Runtime", folder: Path, *, generate: Generate | None = None) -> Answering:
     """What answers questions to a release that was made for it, by the promise that lies in the folder."""
     record = read_json(folder / RECORD)
     return Answering(
         retrieve=lambda question, count: candidates(runtime, question, count=count),
-        read=None,
+        read=reader(runtime),
         confidence=Confidence.from_json(record["confidence"]),
         threshold=Threshold.from_json(record["threshold"]),
+        rarity=rarity(runtime),
+        generate=generate,
     )
 
 
@@ -44,7 +65,11 @@ def candidates(
 
     An item without an answer, such as a question that is not for us, is found as others are, and leads to none.
     """
-    hits = runtime.find(Wishes(k=count, grouped=False), text=question, learned=learned, but=but).hits
+    try:
+        hits = runtime.find(Wishes(k=count, grouped=False), text=question, learned=learned, but=but).hits
+    except RequestError:
+        # Nothing in the question is a word that the index or its encoders know.
+        return []
     rows = runtime.searcher.snapshot.rows([hit.id for hit in hits])
     found = [candidate(hit, rows[hit.id], facts=runtime.facts) for hit in hits]
     task = runtime.facts["answer"]["task"]
@@ -60,19 +85,25 @@ def by_probability(runtime: "Runtime", task: str, question: str, found: list[Can
 
 
 def candidate(hit: Hit, row: Mapping[str, Any], *, facts: Mapping[str, Any]) -> Candidate:
-    """A hit as something that may answer."""
+    """A hit as something that may answer, with its place in a document where it has one."""
     index = facts["index"]
     text = text_value(row, list(index["words"])) or ""
     group = row.get(index["group"]) if index["group"] else None
+    place = {"source": index["rows"], "start": 0, "end": len(text), "page": None}
+    if facts["answer"].get("places"):
+        place |= {name: row[column] for name, column in PLACE.items() if row.get(column) is not None}
     return Candidate(
-        id=hit.id, source=index["rows"], start=0, end=len(text), text=text, score=hit.score,
-        cosine=max(hit.cosines.values(), default=0.0), keyword=sum(hit.terms.values()),
-        answer=None if group is None else str(group), reply=reply(row, facts["answer"]),
+        id=hit.id, source=str(place["source"]), start=int(place["start"]), end=int(place["end"]), text=text,
+        score=hit.score, cosine=max(hit.cosines.values(), default=0.0), keyword=sum(hit.terms.values()),
+        page=None if place["page"] is None else int(place["page"]), answer=None if group is None else str(group),
+        reply=reply(row, facts["answer"]),
     )  # fmt: skip
 
 
 def reply(row: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
     """A row's prepared answer: a column, or a sentence with its columns filled in; None where it has none."""
+    if settings.get("read"):
+        return None
     if settings["template"]:
         return parse_template(settings["template"]).fill(row)
     value = row.get(settings["reply"])

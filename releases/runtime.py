@@ -32,7 +32,7 @@ from releases.search import Asked, Searcher
 if TYPE_CHECKING:
     from releases.promise import Promise
     from releases.recommending import Recommendation, Recommending
-    from retrieval.answering.asking import Answered
+    from retrieval.answering.asking import Answered, Generate
     from retrieval.answering.conversation import Conversation
     from retrieval.recommending.recommender import Event
 
@@ -249,18 +249,27 @@ class Runtime:
         """
         return self._recommending().recommend(self.searcher, history, k=k, where=where, diversity=diversity)
 
-    def ask(self, question: str, *, conversation: "Conversation | None" = None, k: int | None = None) -> "Answered":
+    def ask(
+        self,
+        question: str,
+        *,
+        conversation: "Conversation | None" = None,
+        k: int | None = None,
+        generate: "Generate | None" = None,
+    ) -> "Answered":
         """An answer with what it rests on, or a hand-over with the best guesses where it is not sure enough.
 
-        Where the promise about its answers does not hold any more the answer says so, or is handed over where the
-        scenario says so. Raises RequestError where the release answers nothing.
+        What is read in a text may be put into other words by `generate`, of the question and the citations, or by the
+        scenario's generator; a text that the citations do not say is not shown. Where the promise about its answers
+        does not hold any more the answer says so, or is handed over where the scenario says so.
+
+        Raises RequestError where the release answers nothing.
         """
         promise = self.promise
-        from releases.answering import answering
+        from releases.answering import ask
 
-        found = answering(self, promise.folder).ask(
-            question, conversation=conversation, k=k or self.facts["answer"]["guesses"]
-        )
+        k = k or self.facts["answer"]["guesses"]
+        found = ask(self, promise.folder, question, conversation=conversation, k=k, generate=generate)
         if conversation is None:
             promise.note(question, found.score)
         return promise.held(found, question, conversation)

@@ -49,6 +49,11 @@ class KeywordSearch:
         # Sorting keeps the order of equal ones, which is that of the items.
         return hits if len(self._parts) == 1 else sorted(hits, key=lambda hit: -hit[1])[:k]
 
+    def rarity(self, term: str) -> float:
+        """The inverse document frequency of a term among all texts."""
+        count = sum(len(part.index) for part in self._parts)
+        return rarity(count=count, holders=sum(part.index.holders(term) for part in self._parts))
+
     def explain(self, query: str, item: str) -> dict[str, float]:
         """What each term of the query adds to an item's score, the largest first; terms that it lacks are left out."""
         asked = Counter(term.text for term in query_terms(query))

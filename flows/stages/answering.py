@@ -2,17 +2,21 @@
 
 The confidence is fitted on training rows, each asked of all others; the threshold is chosen by rows of the validation
 and test splits, asked of the training rows alone, so that its promise is about questions that were not there. Where a
-task that learned the training rows has its say, validation rows take their part, and the test rows choose.
+task that learned the training rows has its say, validation rows take their part, and the test rows choose. Where
+answers are read in documents, a table of questions with the words that answer them takes the part of the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flows.stages.job import Job
-from flows.use_spec import Answer
+from flows.stages.known_answers import judged_readings, known_answers, known_questions
+from flows.use_spec import SENTENCE, Answer
 from polyloom.durable import read_json, write_json
 from polyloom.errors import DataError
 from polyloom.progress import Progress
@@ -21,10 +25,15 @@ from releases.promise import SCORES, SNAPSHOT, present_snapshot
 from releases.runtime import Runtime
 from retrieval.answering.asking import DEPTH
 from retrieval.answering.confidence import FEATURES, Confidence, evidence, fit_confidence
-from retrieval.answering.selective import Threshold, choose_threshold
+from retrieval.answering.selective import STARTS, Threshold, choose_threshold, least_rows
 
 # More of either tell hardly more.
 MOST = 2000
+NO_QUESTIONS = (
+    "No questions with known answers say from where on what is read is right. Add `questions: {{rows: TABLE, text: "
+    "COLUMN, answer: COLUMN}}` to `answer`, a table of the scenario with at least {needed} of them in the splits "
+    "validation and test, and run it again."
+)
 # What nothing could be fitted for is sure of nothing.
 UNSURE = Confidence(FEATURES, (0.0,) * len(FEATURES), (1.0,) * len(FEATURES), (0.0,) * len(FEATURES), bias=0.0, rows=0)
 
@@ -37,28 +46,66 @@ def build_answering(job: Job, folder: Path, *, progress: Progress) -> dict[str, 
     if job.scenario.answer is None:
         return {}
     runtime = Runtime(folder=folder, digest="", facts=read_json(folder / "application.json"), blobs=None)
-    record, figures = choose_answering(runtime, settings=job.scenario.answer, progress=progress)
+    record, figures = choose_answering(
+        runtime, settings=job.scenario.answer, progress=progress, snapshot=job.snapshot.folder
+    )
     write_json(folder / RECORD, record)
     return figures
 
 
 def choose_answering(
-    runtime: Runtime, *, settings: Answer, progress: Progress
+    runtime: Runtime, *, settings: Answer, progress: Progress, snapshot: Path | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """When a release answers, as `releases.answering` reads it, and the figures of that promise."""
-    first, second = (["train"], ["validation", "test"]) if settings.task is None else (["validation"], ["test"])
-    fitting, choosing = questions(runtime, first, seed=1), questions(runtime, second, seed=2)
+    """When a release answers, as `releases.answering` reads it, and the figures of that promise.
+
+    `snapshot` is the folder that holds the table of questions; without it the one that the release was made of.
+    """
+    if settings.reads is not None and settings.questions is None:
+        return nothing_known(settings)
+    learned = settings.task is not None or settings.reads not in {None, SENTENCE}
+    first, second = (["validation"], ["test"]) if learned else (["train"], ["validation", "test"])
+    asking = Asking.of(runtime, settings, snapshot)
+    fitting, choosing = asking.questions(first, seed=1), asking.questions(second, seed=2)
     with progress.stage("answer", total=len(fitting) + len(choosing), unit="questions") as bar:
-        known = judged(runtime, fitting, but_itself=True, bar=bar)
-        confidence, why = confidence_of(*known)
-        scores, right = judged(runtime, choosing, but_itself=False, bar=bar)
-    sure = confidence(scores)
+        confidence, why = confidence_of(*asking.judged(fitting, but_itself=True, bar=bar))
+        scores, right = asking.judged(choosing, but_itself=False, bar=bar)
+    # What is sure of nothing answers nothing: a score that says nothing is none.
+    sure = confidence(scores) if why is None else np.full(len(scores), np.nan)
     threshold = choose_threshold(sure, right, alpha=settings.alpha, delta=settings.delta)
+    if why is not None:
+        threshold = replace(threshold, reason=f"{threshold.reason} {why}")
     record = {
-        "confidence": confidence.to_json(), "threshold": threshold.to_json(),
-        SNAPSHOT: present_snapshot(runtime), SCORES: [round(float(score), 4) for score in np.sort(sure)],
+        "confidence": confidence.to_json(), "threshold": threshold.to_json(), SNAPSHOT: present_snapshot(runtime),
+        SCORES: [] if why else [round(float(score), 4) for score in np.sort(sure)],
     }  # fmt: skip
-    return record, told(threshold, right, why)
+    return record, told(threshold, right)
+
+
+def nothing_known(settings: Answer) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Never to answer: nobody said which answers are right."""
+    needed = least_rows(alpha=settings.alpha, delta=settings.delta / len(STARTS))
+    threshold = Threshold(
+        value=None, alpha=settings.alpha, delta=settings.delta, rows=0, answered_share=0.0, wrong=0, bound=1.0,
+        needed=needed, reason=NO_QUESTIONS.format(needed=needed),
+    )  # fmt: skip
+    record = {"confidence": UNSURE.to_json(), "threshold": threshold.to_json()}
+    return record, told(threshold, np.zeros(0, dtype=bool))
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What questions are asked, and what says whether an answer is right."""
+
+    questions: Callable[..., list[dict[str, Any]]]
+    judged: Callable[..., tuple[np.ndarray, np.ndarray]]
+
+    @classmethod
+    def of(cls, runtime: Runtime, settings: Answer, snapshot: Path | None) -> "Asking":
+        """The index's own rows, or a table of questions where answers are read."""
+        if settings.questions is None:
+            return cls(partial(questions, runtime), partial(judged, runtime))
+        table = known_answers(runtime, settings.questions, snapshot)
+        return cls(partial(known_questions, table), partial(judged_readings, runtime))
 
 
 def questions(runtime: Runtime, splits: Sequence[str], *, seed: int) -> list[dict[str, Any]]:
@@ -104,7 +151,7 @@ def confidence_of(values: np.ndarray, right: np.ndarray) -> tuple[Confidence, st
         return UNSURE, str(error)
 
 
-def told(threshold: Threshold, right: np.ndarray, why: str | None) -> dict[str, Any]:
+def told(threshold: Threshold, right: np.ndarray) -> dict[str, Any]:
     """The figures of the promise."""
     return {
         "threshold": threshold.value,
@@ -115,5 +162,6 @@ def told(threshold: Threshold, right: np.ndarray, why: str | None) -> dict[str, 
         "answered_share": round(threshold.answered_share, 4),
         "wrong": threshold.wrong,
         "bound": round(threshold.bound, 4),
-        "reason": threshold.reason if why is None else f"{threshold.reason} {why}",
+        "needed": threshold.needed,
+        "reason": threshold.reason,
     }

@@ -10,6 +10,7 @@ from flows.continual_report import step_tables
 from flows.ensemble_report import member_tables
 from flows.ladder_report import ladder_end, ladder_rows
 from flows.modality_spec import Image, Text
+from flows.source_spec import Documents
 from flows.spec import Scenario
 from flows.stages.answering import build_answering
 from flows.stages.encoders import AnyEncoder, graph_folder, open_encoder
@@ -19,7 +20,7 @@ from flows.stages.job import Job
 from flows.stages.recommend import build_recommender
 from flows.stages.reranking import export_reranker
 from flows.stages.variant import STAGE
-from flows.use_spec import Recommend
+from flows.use_spec import Answer, Recommend
 from modalities.weights import PACKAGED
 from polyloom.durable import publish_folder, read_json, write_json
 from polyloom.home import home
@@ -122,8 +123,15 @@ def application(
         "targets": targets,
         "index": index_facts(scenario, aligned, fusion),
         "recommend": None if scenario.recommend is None else recommend_facts(scenario, scenario.recommend),
-        "answer": None if scenario.answer is None else scenario.answer.model_dump(mode="json"),
+        "answer": None if scenario.answer is None else answer_facts(scenario, scenario.answer),
     }
+
+
+def answer_facts(scenario: Scenario, settings: Answer) -> dict[str, Any]:
+    """What must be known to answer: how, and whether items say where in which document they stand."""
+    assert scenario.index is not None
+    places = isinstance(scenario.data[scenario.index.rows], Documents)
+    return {**settings.model_dump(mode="json"), "read": settings.reads, "places": places}
 
 
 def recommend_facts(scenario: Scenario, settings: Recommend) -> dict[str, Any]:

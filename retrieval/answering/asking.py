@@ -148,7 +148,8 @@ class Answering:
         first = best.candidates[0]
         plain = first.reply if first.reply is not None else cited[0].text
         written = self.generate(question, cited) if self.generate and first.reply is None else None
-        if not written:
+        # A plug-in may give anything.
+        if not isinstance(written, str) or not written.strip():
             return plain, None
         checked = check_grounding(written, [*cited, whole(first)])
         if checked.supported:
@@ -160,17 +161,19 @@ def citation(candidate: Candidate, read: Read | None) -> Citation:
     """What was read in a candidate by its place in the source, or all of it."""
     if read is None:
         return whole(candidate)
-    start = candidate.start + read.start
-    return Citation(
-        candidate.id, candidate.source, start, candidate.start + read.end, text=read.text, page=candidate.page
-    )
+    start, end = candidate.start + read.start, candidate.start + read.end
+    if candidate.end - candidate.start != len(candidate.text):
+        # What was masked or made uniform on its way here: a place in it is none in the source.
+        start, end = candidate.start, candidate.end
+    return Citation(candidate.id, candidate.source, start, end, text=read.text, page=candidate.page)
 
 
 def whole(candidate: Candidate) -> Citation:
     """All of a candidate."""
     return Citation(
-        candidate.id, candidate.source, candidate.start, candidate.end, text=candidate.text, page=candidate.page
-    )
+        candidate.id, candidate.source, candidate.start, candidate.end, text=candidate.text, page=candidate.page,
+        reply=candidate.reply,
+    )  # fmt: skip
 
 
 def cut_question(question: str, *, longest: int) -> tuple[str, str | None]:

@@ -34,7 +34,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Citation:
-    """The words that an answer rests on: characters `start` to `end` of the source."""
+    """The words that an answer rests on: characters `start` to `end` of the source.
+
+    `reply` is the prepared answer of what is cited, where it has one: then `text` is the question that it is for.
+    """
 
     id: str
     source: str
@@ -42,6 +45,7 @@ class Citation:
     end: int
     text: str
     page: int | None = None
+    reply: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""

@@ -239,7 +239,7 @@ def test_training_rows_are_asked_of_all_others(shop):
         ("index=null", "recommend: there is no index"),
         ("index=null", "answer: there is no index"),
         ("answer.reply=text", "answer: an answer is one thing"),
-        ("answer.template=null", "answer: an answer is one thing"),
+        ("answer.template=null", "answer.task: it says which prepared answer fits, and here answers are read"),
         ("answer={reply: nothing}", "answer.reply: 'nothing' is not there"),
         ("answer.template=It is {price}", "answer.template: "),
         ("answer.task=nobody", "answer.task: 'nobody' is not there"),

@@ -1,7 +1,10 @@
 """Ask: a conversation in which only what is sure enough is answered; the rest is handed over with the best guesses."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from retrieval.answering.candidates import Citation
 from ui import look, service
 from ui.views.choosing import opened_for
 
@@ -52,12 +55,28 @@ def _answer(found: service.Answered) -> None:
     if found.text is not None:
         st.text(found.text)
         for cited in found.citations:
-            place = f", page {cited.page}" if cited.page else ""
-            st.html(look.quiet(f"{cited.source} {cited.id}{place}: {cited.text}"))
+            st.html(look.quiet(f"{_place(cited)}: {cited.text}"))
         st.html(look.chips([("sure", f"{found.score:.0%}")]))
         return
     if found.hand_over is not None:
         st.text("A person should answer this.")
         st.html(look.quiet(found.hand_over.reason))
         if found.hand_over.guesses:
-            st.html(look.table(["guess", "question"], [[one.id, one.text] for one in found.hand_over.guesses]))
+            _guesses(found.hand_over.guesses)
+
+
+def _guesses(guesses: Sequence[Citation]) -> None:
+    """Known questions with their answers, or what was read in documents."""
+    if guesses[0].reply is not None:
+        rows = [[one.id, one.text, one.reply or ""] for one in guesses]
+        st.html(look.table(["guess", "question", "answer"], rows))
+        return
+    st.html(look.table(["document", "read there"], [[_place(one), one.text] for one in guesses]))
+
+
+def _place(cited: Citation) -> str:
+    """Where the cited words stand: the row, or the document with page and characters."""
+    if cited.reply is not None:
+        return f"{cited.source} {cited.id}"
+    page = f", page {cited.page}" if cited.page else ""
+    return f"{cited.source}{page}, characters {cited.start} to {cited.end}"
