@@ -104,9 +104,13 @@ def paired_lists(scenario: Scenario, table: str) -> tuple[str, ...]:
 def read_tables(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     """The tables that are embedded, each with the modalities that are read from it."""
     if len(task_tables(scenario)) == 1:
-        index = [scenario.index.rows] if scenario.index else []
-        tables = dict.fromkeys([*task_tables(scenario), *index])
-        return {table: tuple(scenario.modalities) for table in tables if table in scenario.data}
+        (own,) = task_tables(scenario)
+        read = {own: tuple(scenario.modalities)}
+        if scenario.index and scenario.index.rows != own:
+            # A text pair, say, is read of the task's rows alone.
+            embedded = {*scenario.index.embed, *scenario.index.align.values()}
+            read[scenario.index.rows] = tuple(name for name in scenario.modalities if name in embedded)
+        return {table: names for table, names in read.items() if table in scenario.data}
     found: dict[str, tuple[str, ...]] = {}
     for task in scenario.tasks:
         known = tuple(name for name in task_inputs(scenario, task) if name in scenario.modalities)

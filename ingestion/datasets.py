@@ -56,6 +56,10 @@ DATA_SETS: Mapping[str, DataSet] = {
             licence="Apache-2.0", source=OURS, kind="made",
         ),
         DataSet(
+            name="handbook", title="A made-up shop's handbook: documents, and questions with their answers",
+            licence="Apache-2.0", source=OURS, kind="made",
+        ),
+        DataSet(
             name="banking77", title="Customers' questions to a bank, 77 intents",
             licence="CC BY 4.0", source=BANKING77, kind="public",
         ),

@@ -1,9 +1,12 @@
 """What reads an answer in a passage for a release: its own text encoder, by sentences, or the head of a task."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from modalities.preparation.pair import PairPreparation
-from retrieval.answering.reading import Rarity, Read, ReadSpan, SentenceReader
+from retrieval.answering.reading import Embed, Rarity, Read, ReadSpan, SentenceReader
 
 if TYPE_CHECKING:
     from releases.runtime import Runtime
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
 SENTENCE = "sentence"
 # What can embed a sentence, the better first.
 ENCODED = ("text", "characters")
+REMEMBERED = 10_000
 
 
 def reader(runtime: "Runtime") -> ReadSpan | None:
@@ -32,7 +36,26 @@ def sentence_reader(runtime: "Runtime") -> SentenceReader:
     embedded = runtime.facts["index"]["embed"]
     kinds = [runtime.preparations[name].kind for name in embedded]
     name = next(embedded[kinds.index(kind)] for kind in ENCODED if kind in kinds)
-    return SentenceReader(lambda texts: runtime.embed(name, list(texts)), rarity=rarity(runtime))
+    return SentenceReader(Remembered(lambda texts: runtime.embed(name, list(texts))), rarity=rarity(runtime))
+
+
+class Remembered:
+    """Embeds each text once while it is among the last: many questions are answered by few passages."""
+
+    def __init__(self, embed: Embed, *, size: int = REMEMBERED) -> None:
+        self._embed = embed
+        self._size = size
+        self._known: dict[str, np.ndarray] = {}
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors float32 [texts, dim]."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known |= zip(new, self._embed(new), strict=True)
+        found = np.stack([self._known[text] for text in texts])
+        for text in list(self._known)[: len(self._known) - self._size]:
+            del self._known[text]
+        return found
 
 
 def span_reader(runtime: "Runtime", task: str) -> ReadSpan:

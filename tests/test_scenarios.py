@@ -20,6 +20,7 @@ SAME_LENGTH = "modalities.text.max_tokens=128"
 TINY_PICTURES = "modalities.image={kind: image, model: mobilenetv2_035, weights: scratch, size: 64}"
 SMALL = {
     "shop": ["data.items.sample={train: 96, validation: 24, test: 24}", SAME_LENGTH],
+    "handbook": ["data.questions.sample={train: 120, validation: 60, test: 60}", SAME_LENGTH],
     "support": ["data.questions.sample={train: 500, validation: 100, test: 100}", SAME_LENGTH],
     "banking77": ["data.queries.sample={train: 400, validation: 100, test: 100}"],
     "conll2003": ["data.sentences.sample={train: 300, validation: 60, test: 60}"],

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from ingestion.demo.catalogue import Product, products
 from ingestion.demo.drawing import draw
+from ingestion.demo.handbook import write_handbook
 from ingestion.demo.helpdesk import questions
 from ingestion.demo.shoppers import events
 from polyloom.durable import publish_folder, read_json, write_json
@@ -44,8 +45,15 @@ questions.jsonl   the wordings: question_id, text, language (en, zh), answer_id,
 """
 
 
+HANDBOOK_FILES = """\
+documents/        what the shop tells its customers, in English and, in zh/, in Chinese: Markdown, HTML, text and PDF
+questions.jsonl   questions about them: question_id, text, language (en, zh), document, answers (words that stand in the
+                  document); what no document answers has the document none and no answers
+"""
+
+
 def make(name: str, folder: Path, *, seed: int = 7) -> None:
-    """Make the data set `name` ("shop" or "support") in `folder`: byte for byte the same for the same seed.
+    """Make the data set `name` ("shop", "support" or "handbook") in `folder`: byte for byte the same for the same seed.
 
     The folder appears complete or not at all. Nothing is done when it holds this data already.
 
@@ -109,10 +117,20 @@ def make_support(folder: Path, seed: int) -> None:
     write_readme(folder, title="Demo data: a shop's help desk", seed=seed, files=SUPPORT_FILES)
 
 
+def make_handbook(folder: Path, seed: int) -> None:
+    """Documents, and questions about them."""
+    write_handbook(folder, seed=seed)
+    write_readme(folder, title="Demo data: a shop's handbook", seed=seed, files=HANDBOOK_FILES)
+
+
 def write_readme(folder: Path, *, title: str, seed: int, files: str) -> None:
     """Say beside the data that it is made up."""
     text = README.format(title=title, seed=seed, files=files.strip())
     (folder / "README.txt").write_text(text, encoding="utf-8", newline="\n")
 
 
-MAKERS: Mapping[str, Callable[[Path, int], None]] = {"shop": make_shop, "support": make_support}
+MAKERS: Mapping[str, Callable[[Path, int], None]] = {
+    "shop": make_shop,
+    "support": make_support,
+    "handbook": make_handbook,
+}

@@ -17,7 +17,7 @@ def digests(folder):
     return {path.relative_to(folder): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("name", ["shop", "support"])
+@pytest.mark.parametrize("name", ["shop", "support", "handbook"])
 def test_a_new_process_makes_the_same_bytes(name, request, tmp_path):
     made = request.getfixturevalue(name)
     # Another hash seed would show any dependence on the order of a set.
@@ -26,7 +26,7 @@ def test_a_new_process_makes_the_same_bytes(name, request, tmp_path):
     assert digests(tmp_path / name) == digests(made)
 
 
-@pytest.mark.parametrize("name", ["shop", "support"])
+@pytest.mark.parametrize("name", ["shop", "support", "handbook"])
 def test_it_says_that_it_is_made_up(name, request):
     text = (request.getfixturevalue(name) / "README.txt").read_text(encoding="utf-8")
     assert "ALL OF THIS IS MADE UP" in text
@@ -52,7 +52,7 @@ def test_an_empty_folder_is_filled(tmp_path):
 
 
 def test_unknown_name_is_refused_with_a_suggestion(tmp_path):
-    with pytest.raises(RequestError, match=r"'shopp' is not a demo data set; .*shop, support\. Did you mean 'shop'\?"):
+    with pytest.raises(RequestError, match=r"'shopp' is not .*: shop, support, handbook\. Did you mean 'shop'\?"):
         make("shopp", tmp_path / "x")
     assert not (tmp_path / "x").exists()
 

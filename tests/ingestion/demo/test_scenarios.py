@@ -19,6 +19,12 @@ def test_shop_names_columns_that_are_made(shop, table, file):
     assert read("shop").data[table].column_names() <= set(pq.read_schema(shop / file).names)
 
 
+def test_handbook_names_columns_that_are_made(handbook):
+    first = (handbook / "questions.jsonl").read_text(encoding="utf-8").split("\n", 1)[0]
+    assert read("handbook").data["questions"].column_names() <= set(json.loads(first))
+    assert (handbook / "documents").is_dir()
+
+
 def test_support_names_columns_that_are_made(support):
     first = (support / "questions.jsonl").read_text(encoding="utf-8").split("\n", 1)[0]
     assert read("support").data["questions"].column_names() <= set(json.loads(first))
