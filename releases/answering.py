@@ -31,7 +31,13 @@ ALL_LABELS = 1_000_000
 
 
 def ask(
-    runtime: "Runtime", folder: Path, question: str, *, conversation: Conversation | None, k: int, generate: Generate | None
+    runtime: "Runtime",
+    folder: Path,
+    question: str,
+    *,
+    conversation: Conversation | None,
+    k: int,
+    generate: Generate | None,
 ) -> Answered:
     """An answer or a hand-over; the scenario's generator writes where no other is given, if it is installed here."""
     name, note = runtime.facts["answer"].get("generator"), None

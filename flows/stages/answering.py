@@ -58,7 +58,7 @@ def choose_answering(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """When a release answers, as `releases.answering` reads it, and the figures of that promise.
 
-    `snapshot` is the folder that holds the table of questions; without it the one that the release was made of.
+    `snapshot` is the folder that holds the table of questions; without it the one whose rows the index holds.
     """
     if settings.reads is not None and settings.questions is None:
         return nothing_known(settings)

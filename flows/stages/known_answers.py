@@ -9,9 +9,9 @@ import numpy as np
 from flows.use_spec import KnownAnswers
 from heads.answer_text import answer_words, word_f1
 from ingestion.snapshots import open_snapshot
-from polyloom.durable import read_json
 from polyloom.home import home
 from releases.answering import candidates
+from releases.promise import present_snapshot
 from releases.reading import SENTENCE, rarity, reader
 from releases.runtime import Runtime
 from retrieval.answering.asking import DEPTH, LONGEST_QUESTION, cut_question
@@ -23,12 +23,12 @@ SAME_STRETCH = 0.5
 
 
 def known_answers(runtime: Runtime, settings: KnownAnswers, snapshot: Path | None) -> list[dict[str, Any]]:
-    """Every question as `asked`, with the `accepted` texts and its split; of the snapshot, else of the release's own.
+    """Every question as `asked`, with the `accepted` texts and its split; of a snapshot, else of what the index holds.
 
     Raises: IntegrityError where that snapshot is gone.
     """
     if snapshot is None:
-        snapshot = home() / "snapshots" / runtime.name / str(read_json(runtime.folder / "snapshot.json")["id"])
+        snapshot = home() / "snapshots" / runtime.name / present_snapshot(runtime)
     columns = [settings.text, settings.answer, "_split"]
     rows = open_snapshot(snapshot).table(settings.rows, columns).to_pylist()
     return [

@@ -1,6 +1,7 @@
 """Answers that are read in documents, through the stages of a run: cited, bounded, and never obeyed."""
 
 import json
+import shutil
 import sys
 from importlib import metadata
 from types import SimpleNamespace
@@ -100,16 +101,13 @@ def manual(made, monkeypatch):
 def changed(runtime, *, value=None, **facts):
     """The same release with another threshold and other facts of its answers."""
     record = read_json(runtime.folder / RECORD)
-    other = Runtime(
-        folder=runtime.folder, digest=runtime.digest, blobs=None,
-        facts={**runtime.facts, "answer": {**runtime.facts["answer"], **facts}},
-    )  # fmt: skip
     folder = home() / f"changed-{value}"
-    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(runtime.folder, folder)
+    (folder / RECORD).unlink()
     write_json(folder / RECORD, {**record, "threshold": {**record["threshold"], "value": value}})
-    other.searcher  # noqa: B018
-    other.folder = folder
-    return other
+    told = {**runtime.facts, "answer": {**runtime.facts["answer"], **facts}}
+    return Runtime(folder=folder, digest="changed", facts=told, blobs=None)
 
 
 def test_the_sentence_that_answers_is_cited_by_its_place(manual):

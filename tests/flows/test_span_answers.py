@@ -1,6 +1,7 @@
 """Answers that a trained span head reads in documents."""
 
 import json
+import shutil
 
 import yaml
 
@@ -35,10 +36,11 @@ def test_a_span_task_reads_the_passage_that_was_found(tmp_path, monkeypatch):
 
     guesses = runtime.ask("lost card").hand_over.guesses
     assert guesses[0].source == "0.txt"
-    runtime.folder = tmp_path / "eager"
-    runtime.folder.mkdir()
-    write_json(runtime.folder / RECORD, {**record, "threshold": {**record["threshold"], "value": 0.0}})
-    found = runtime.ask("the blue card")
+    eager = tmp_path / "eager"
+    shutil.copytree(runtime.folder, eager)
+    (eager / RECORD).unlink()
+    write_json(eager / RECORD, {**record, "threshold": {**record["threshold"], "value": 0.0}})
+    found = Runtime(folder=eager, digest="eager", facts=runtime.facts, blobs=None).ask("the blue card")
     (cited,) = found.citations
     assert (cited.source, found.text) == ("1.txt", "blue")
     assert "a hat the blue card"[cited.start : cited.end] == "blue"
