@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV = $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check lock ui clean
+.PHONY: demo test check audit lock ui clean
 
 demo: $(INSTALLED)             ## both demo applications, released and searchable; says what to open
 	@$(BIN)/polyloom demo
@@ -19,6 +19,9 @@ check: $(INSTALLED)            ## lint, format, types, import rules, docs in ste
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/test_docs.py tests/test_house.py
+
+audit: $(INSTALLED)            ## a bill of materials in build/, and known flaws of what is locked; says so without network
+	@$(BIN)/python .ci/audit.py build/sbom.cdx.json
 
 ui: $(INSTALLED)               ## start the page and say where it is
 	@$(BIN)/polyloom ui
