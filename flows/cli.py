@@ -9,6 +9,7 @@ import click
 
 from flows.cli_ask import ask
 from flows.cli_bench import bench
+from flows.cli_bundle import bundle
 from flows.cli_errors import Guarded
 from flows.cli_exposures import exposures
 from flows.cli_feedback import feedback
@@ -281,7 +282,7 @@ def doctor(models: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-for command in (*COMMANDS, ask, bench, exposures, feedback, index, recommend, search, techniques, tune):
+for command in (*COMMANDS, ask, bench, bundle, exposures, feedback, index, recommend, search, techniques, tune):
     main.add_command(command)
 
 

@@ -61,7 +61,7 @@ def released_pictures(*, but: Iterable[str] = (), of: str | None = None) -> set[
     found: set[str] = set()
     for bundle in sorted((home() / "releases").glob("*/*")):
         skip = left_out if bundle.parent.name == of else set()
-        found |= {picture for key, picture in _pictures(bundle) if key not in skip}
+        found |= {picture for key, picture in pictures_of(bundle) if key not in skip}
     return found
 
 
@@ -81,7 +81,8 @@ def _why(release: Registered, keys: set[str], snapshots: set[str]) -> str:
     return "" if snapshot and there.is_file() else "its snapshot is gone: it may have learned from the item"
 
 
-def _pictures(bundle: Path) -> Iterator[tuple[str, str]]:
+def pictures_of(bundle: Path) -> Iterator[tuple[str, str]]:
+    """The key and the picture, by SHA-256, of each item that a release was sealed with and that has one."""
     if not (bundle / "application.json").is_file():
         return
     index: dict[str, Any] = read_json(bundle / "application.json")["index"] or {}

@@ -106,6 +106,15 @@ def locate(path: str, *, beside: Path) -> Path:
     raise RequestError(_not_found(path, name, known, folders))
 
 
+def known_licence(path: str, *, beside: Path) -> str | None:
+    """The licence of the data set that a scenario's `path` leads to; None for data of the scenario's own."""
+    given = Path(path)
+    if not given.parts or given.is_absolute() or (beside / given).exists():
+        return None
+    known = DATA_SETS.get(given.parts[0])
+    return None if known is None else known.licence
+
+
 def fetch(name: str, *, progress: Progress = SILENT, base_url: str | None = None) -> Path:
     """Fetch a public data set into the state folder, or make one of ours; gives its folder.
 

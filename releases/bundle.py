@@ -7,6 +7,7 @@
 import datetime as dt
 import json
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from polyloom.durable import file_digest, json_digest, replace_file
 from polyloom.errors import DataError, IntegrityError
 
 MANIFEST = "manifest.json"
+SHA256 = re.compile(r"[0-9a-f]{64}")
 CURE = "Fetch or build the bundle again."
 
 
@@ -83,14 +85,18 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if path.is_symlink() or not path.is_file():
         raise IntegrityError(f"{path} is missing or is no plain file, so {folder} is not a sealed bundle. {CURE}")
-    content = path.read_bytes()
+    return parse_manifest(path.read_bytes(), named=str(path))
+
+
+def parse_manifest(content: bytes, *, named: str) -> Manifest:
+    """A manifest out of its file's bytes. Raises: IntegrityError when they are not those that `seal` wrote."""
     try:
         manifest = _decoded(json.loads(content))
         intact = manifest.digest == _digest(manifest.files) and content == _encoded(manifest)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         intact = False
     if not intact:
-        raise IntegrityError(f"{path} was changed after the bundle was sealed. {CURE}")
+        raise IntegrityError(f"{named} was changed after the bundle was sealed. {CURE}")
     return manifest
 
 
@@ -103,6 +109,8 @@ def _encoded(manifest: Manifest) -> bytes:
 
 def _decoded(record: Any) -> Manifest:
     files = {name: FileEntry(**entry) for name, entry in record["files"].items()}
+    if not all(SHA256.fullmatch(entry.sha256) and entry.size >= 0 for entry in files.values()):
+        raise ValueError(files)
     return Manifest(digest=record["digest"], created=record["created"], files=files)
 
 

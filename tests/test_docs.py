@@ -49,10 +49,15 @@ def test_every_command_of_a_group_with_a_scenario_is_documented():
         assert {inner for outer, inner in told if outer == name} == set(main.commands[name].commands)
 
 
+def test_every_command_of_a_group_without_one_is_documented():
+    told = re.findall(r"^\| `polyloom (\w+) ([a-z]+)", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE)
+    assert {inner for outer, inner in told if outer == "bundle"} == set(main.commands["bundle"].commands)
+
+
 def test_options_named_beside_a_command_are_its_options():
     context = click.Context(main)
     for line in (ROOT / "docs/commands.md").read_text().splitlines():
-        found = re.match(r"\| `polyloom (\w+)(?: SCENARIO ([a-z]+))?([^`]*)`", line)
+        found = re.match(r"\| `polyloom (\w+)(?: SCENARIO)?(?: ([a-z]+))?([^`]*)`", line)
         if found:
             command = main.get_command(context, found[1])
             command = (
@@ -97,6 +102,14 @@ def test_the_readmes_make_targets_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text()))
     assert named <= targets
+
+
+def test_the_page_on_security_names_tests_that_there_are():
+    named = re.findall(r"`((?:tests|flows)/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "docs/security.md").read_text())
+    assert len(named) > 15
+    for path, test in named:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert not test or re.search(rf"^def {test}\(", text, flags=re.MULTILINE), f"{path}::{test}"
 
 
 def test_help_names_every_command():

@@ -21,16 +21,22 @@ from flows.stages.recommend import build_recommender
 from flows.stages.reranking import export_reranker
 from flows.stages.variant import STAGE
 from flows.use_spec import Answer, Recommend
+from ingestion.datasets import known_licence
 from modalities.weights import PACKAGED
-from polyloom.durable import publish_folder, read_json, write_json
+from polyloom.durable import read_json, write_json
 from polyloom.home import home
 from polyloom.progress import Progress
 from polyloom.version import code_version
 from releases.bundle import seal
 from releases.card import model_card
+from releases.environment import write_environment
+from releases.licences import licence_notes
+from releases.objects import OBJECTS, ObjectStore, publish
 from releases.reranker import FOLDER as RERANKER
 from releases.runtime import INDEX
 from retrieval.joining import USUAL_SHARE
+
+LICENCES = "LICENCES.md"
 
 
 def package(job: Job, *, progress: Progress) -> dict[str, Any]:
@@ -49,10 +55,7 @@ def package(job: Job, *, progress: Progress) -> dict[str, Any]:
     uses = used(job, staging, progress=progress)
     digest = seal(staging)
     folder = home() / "releases" / job.scenario.name / digest
-    if not folder.is_dir():
-        with publish_folder(folder) as draft:
-            shutil.copytree(staging, draft, dirs_exist_ok=True)
-    shutil.rmtree(staging)
+    publish(staging, folder, ObjectStore(home() / OBJECTS))
     return job.finish("package", {"digest": digest, "folder": str(folder), "index": index, **uses})
 
 
@@ -94,11 +97,17 @@ def write_facts(job: Job, folder: Path, encoders: dict[str, AnyEncoder], index: 
         }
     )
     metrics = (job.finished("evaluate") or {})["metrics"]
-    write_json(folder / "application.json", application(scenario, encoders, aligned, index.get("fusion", {})))
+    facts = application(scenario, encoders, aligned, index.get("fusion", {}))
+    write_json(folder / "application.json", facts)
     write_json(folder / "scenario.json", scenario.model_dump(mode="json"))
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "snapshot.json", {**job.ref["data"], "index": {"rows": index.get("rows", 0)}})
     (folder / "card.md").write_text(card(job, metrics), encoding="utf-8")
+    libraries = write_environment(folder, facts)
+    notes = licence_notes(
+        title=scenario.title, weights=origins(job), data=data_licences(job), libraries=libraries
+    )  # fmt: skip
+    (folder / LICENCES).write_text(notes, encoding="utf-8")
 
 
 def application(
@@ -189,11 +198,8 @@ def card(job: Job, metrics: dict[str, Any]) -> str:
         rows=job.ref["data"]["tables"],
         intended_use=scenario.description or f"Made for the scenario {scenario.name!r}.",
         limits=limits(job),
-        weights_origin={
-            name: origin(modality, strategy=encoder_strategy(job.folder, name))
-            for name, modality in scenario.modalities.items()
-            if isinstance(modality, Image | Text)
-        },
+        data_licence=", ".join(sorted({licence for licence in data_licences(job).values() if licence})) or None,
+        weights_origin=origins(job),
         seconds={},
         code_version=code_version(),
         ladder=ladder_rows(fitted.get("auto")),
@@ -202,6 +208,24 @@ def card(job: Job, metrics: dict[str, Any]) -> str:
         smaller=smaller_lines(teacher=job.finished("teach"), pruned=fitted.get("pruned")),
         variants=variant_rows(job.finished(STAGE)),
     )
+
+
+def origins(job: Job) -> dict[str, dict[str, Any]]:
+    """Where the weights of each encoder came from."""
+    return {
+        name: origin(modality, strategy=encoder_strategy(job.folder, name))
+        for name, modality in job.scenario.modalities.items()
+        if isinstance(modality, Image | Text)
+    }
+
+
+def data_licences(job: Job) -> dict[str, str | None]:
+    """The licence of each source's data, where it is a data set that polyloom knows; else None."""
+    beside = Path(job.ref["scenario"]).parent
+    return {
+        name: known_licence(path if isinstance(path := getattr(source, "path", None), str) else "", beside=beside)
+        for name, source in job.scenario.data.items()
+    }
 
 
 def limits(job: Job) -> list[str]:

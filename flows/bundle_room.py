@@ -1,0 +1,53 @@
+"""`polyloom bundle tidy`: room that bundles need no more, or take twice."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from polyloom.durable import locked
+from polyloom.errors import IntegrityError
+from polyloom.home import home
+from polyloom.progress import Progress
+from releases.objects import OBJECTS, ObjectStore, share
+
+# No bundle takes so long to be written: what lies beside bundles that long was left by a killed process.
+LEFT_SECONDS = 24 * 3600
+
+
+def tidy(*, progress: Progress) -> dict[str, Any]:
+    """Make equal files of bundles one, and remove files of bundles that are gone and what killed processes left."""
+    objects = ObjectStore(home() / OBJECTS)
+    damaged, saved = [], 0
+    folders = sorted(path for path in (home() / "releases").glob("[!.]*/[!.]*") if path.is_dir())
+    with progress.stage("bundles", total=len(folders), unit="bundles") as bar:
+        for folder in folders:
+            try:
+                saved += share(folder, objects)
+            except IntegrityError as error:
+                damaged.append(str(error))
+            bar.advance()
+    left = remove_left()
+    done = objects.tidy()
+    return {
+        "bundles": len(folders),
+        "bytes_shared": saved,
+        "objects_removed": done.objects,
+        "bytes_freed": saved + done.bytes,
+        "left_removed": left,
+        "damaged": damaged,
+    }
+
+
+def remove_left() -> int:
+    """Remove what processes that were killed while they imported or published left; gives how many folders."""
+    with locked(home() / "locks" / "incoming"):
+        going = [*(home() / "incoming").glob("*"), *filter(is_old, (home() / "releases").glob("*/.*"))]
+        for path in going:
+            shutil.rmtree(path)
+    return len(going)
+
+
+def is_old(path: Path) -> bool:
+    """Whether nothing was put into a folder for a day."""
+    return path.is_dir() and path.stat().st_mtime < time.time() - LEFT_SECONDS
