@@ -17,6 +17,8 @@ INDEXED = ("faiss-cpu",)
 KEYWORDS = ("bm25s", "pystemmer")
 MILVUS = ("pymilvus",)
 OPENVINO = ("openvino",)
+# Where a recommender has a learned order, and what reads it.
+RANKING, RANKED = "recommender/ranking", ("lightgbm",)
 
 
 def write_environment(folder: Path, facts: Mapping[str, Any]) -> dict[str, str | None]:
@@ -42,6 +44,8 @@ def serving_needs(folder: Path, facts: Mapping[str, Any]) -> list[str]:
     index = facts.get("index")
     if index:
         found |= {*INDEXED, *(KEYWORDS if index.get("keyword") else ()), *(MILVUS if index.get("milvus") else ())}
+    if (folder / RANKING).is_dir():
+        found |= set(RANKED)
     runtimes = {read_json(path).get("runtime", "onnxruntime") for path in folder.glob("encoders/*/encoder.json")}
     if any(runtime.startswith("openvino") for runtime in runtimes):
         found |= set(OPENVINO)

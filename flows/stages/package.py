@@ -53,6 +53,7 @@ def package(job: Job, *, progress: Progress) -> dict[str, Any]:
     copy_parts(job, staging)
     write_facts(job, staging, encoders, index)
     uses = used(job, staging, progress=progress)
+    write_needs(job, staging)
     digest = seal(staging)
     folder = home() / "releases" / job.scenario.name / digest
     publish(staging, folder, ObjectStore(home() / OBJECTS))
@@ -103,9 +104,13 @@ def write_facts(job: Job, folder: Path, encoders: dict[str, AnyEncoder], index: 
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "snapshot.json", {**job.ref["data"], "index": {"rows": index.get("rows", 0)}})
     (folder / "card.md").write_text(card(job, metrics), encoding="utf-8")
-    libraries = write_environment(folder, facts)
+
+
+def write_needs(job: Job, folder: Path) -> None:
+    """What serving needs, by all that is in the bundle, and the licences of what it is made of."""
+    libraries = write_environment(folder, read_json(folder / "application.json"))
     notes = licence_notes(
-        title=scenario.title, weights=origins(job), data=data_licences(job), libraries=libraries
+        title=job.scenario.title, weights=origins(job), data=data_licences(job), libraries=libraries
     )  # fmt: skip
     (folder / LICENCES).write_text(notes, encoding="utf-8")
 

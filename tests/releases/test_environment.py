@@ -9,6 +9,7 @@ import pytest
 
 from polyloom.durable import read_json, write_json
 from releases.environment import closure, installed, requirements_of, serving_needs, write_environment
+from releases.recommending import FOLDER, RANKING
 from tests.support.small_bundle import make_small_bundle
 
 
@@ -31,6 +32,11 @@ def test_a_graph_for_openvino_asks_for_it(tmp_path):
     (tmp_path / "encoders" / "text").mkdir(parents=True)
     write_json(tmp_path / "encoders" / "text" / "encoder.json", {"dim": 4, "runtime": "openvino"})
     assert "openvino" in serving_needs(tmp_path, {"index": None})
+
+
+def test_a_learned_order_asks_for_more(tmp_path):
+    (tmp_path / FOLDER / RANKING).mkdir(parents=True)
+    assert "lightgbm" in serving_needs(tmp_path, {"index": {}})
 
 
 def test_versions_are_exact_and_the_same_each_time(tmp_path):
