@@ -51,7 +51,9 @@ def library_licence(name: str) -> str:
         facts = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return NOT_STATED
-    given = str(facts["License-Expression"] or facts["License"] or "").strip()
+    # `get_all`, for a library may have put another reader of metadata in place, whose [] fails for what is not there.
+    stated = [*(facts.get_all("License-Expression") or []), *(facts.get_all("License") or [])]
+    given = str(stated[0]).strip() if stated else ""
     if given and len(given) <= LONGEST and "\n" not in given:
         return given
     classes = [entry for entry in facts.get_all("Classifier") or [] if entry.startswith("License ::")]

@@ -1,5 +1,9 @@
 """What is known of licences is told, and what is not known is said to be."""
 
+import importlib.metadata
+
+import pytest
+
 from ingestion.datasets import known_licence
 from releases.licences import library_licence, licence_notes, table
 
@@ -28,7 +32,11 @@ def test_without_weights_it_says_so():
     assert table(("a",), []) == ""
 
 
-def test_a_library_tells_its_licence_in_a_line():
+@pytest.mark.parametrize("backported", [False, True])
+def test_a_library_tells_its_licence_in_a_line(monkeypatch, backported):
+    if backported:
+        # As after the import of a library that brings the backport along: it reads everybody's metadata from then on.
+        monkeypatch.setattr(importlib.metadata, "metadata", pytest.importorskip("importlib_metadata").metadata)
     assert "BSD" in library_licence("numpy")
     assert library_licence("tokenizers") == "Apache Software License"
     assert "\n" not in library_licence("scipy")
