@@ -17,10 +17,10 @@ from polyloom.home import home
 from polyloom.version import code_version
 from releases.archive import BUNDLE, PICTURES, Archived, ReleaseRecord, read_archive, write_archive
 from releases.bundle import verify
+from releases.changes import CANDIDATE, KEPT
 from releases.mlflow_store import is_server
 from releases.objects import OBJECTS, ObjectStore, publish
-from releases.promotion import PREVIOUS
-from releases.registry import CANDIDATE, Registered, Registry
+from releases.registry import Registered, Registry
 
 Result = dict[str, Any]
 CODE_TAG, ORIGIN_TAG = "polyloom.code", "polyloom.imported"
@@ -73,7 +73,7 @@ def import_release(path: Path, *, alias: str, expected: str | None) -> Result:
     With `expected`, only the bundle of that digest. Raises: IntegrityError for a file that is not as it was exported,
     RequestError for an alias that cannot be given.
     """
-    if alias != CANDIDATE and (alias == PREVIOUS or not ALIAS.fullmatch(alias)):
+    if alias != CANDIDATE and (alias in KEPT or not ALIAS.fullmatch(alias)):
         raise RequestError(
             f"--alias {alias!r} cannot be given. Use {CANDIDATE!r}, 'champion', or a name of your own out of small "
             f"letters, digits, '-' and '_'."

@@ -18,6 +18,7 @@ from flows.cli_ingestion import COMMANDS
 from flows.cli_options import AS_JSON, SCENARIO
 from flows.cli_output import emit, table
 from flows.cli_recommend import recommend
+from flows.cli_releases import RELEASE_COMMANDS
 from flows.cli_search import search
 from flows.cli_techniques import techniques
 from flows.cli_tune import tune
@@ -47,7 +48,7 @@ def run(scenario: str, overrides: Sequence[str], *, as_json: bool) -> None:
     if result is None:
         return
     emit(result) if as_json else show_run(result)
-    if result["release"]["alias"] != "champion":
+    if result["status"] == "refused":
         sys.exit(3)
 
 
@@ -158,51 +159,6 @@ def predict(
 
 @main.command()
 @SCENARIO
-@AS_JSON
-def releases(scenario: str, *, as_json: bool) -> None:
-    """List a scenario's releases, newest first."""
-    from flows.report import release_rows
-
-    rows = release_rows(scenario)
-    emit(rows) if as_json else table(rows, title=scenario, columns=["version", "aliases", "digest", "created", "run"])
-
-
-@main.command()
-@SCENARIO
-@click.argument("version")
-@click.option("--why", default="asked for on the command line", help="Kept in the ledger.")
-def promote(scenario: str, version: str, why: str) -> None:
-    """Make VERSION the champion, without the gate; the ledger keeps who, when and why."""
-    from flows.report import promote_release
-
-    click.echo(promote_release(scenario, version, why=why))
-
-
-@main.command()
-@SCENARIO
-@click.option("--why", default="asked for on the command line", help="Kept in the ledger.")
-def rollback(scenario: str, why: str) -> None:
-    """Make the previous champion champion again: model and index together."""
-    from flows.report import rollback_release
-
-    click.echo(rollback_release(scenario, why=why))
-
-
-@main.command()
-@SCENARIO
-@click.option("--at", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Who was champion then?")
-@AS_JSON
-def history(scenario: str, at: Any, *, as_json: bool) -> None:
-    """Show every promotion and rollback from the ledger."""
-    from flows.report import history_rows
-
-    rows = history_rows(scenario, at=at)
-    columns = ["at", "action", "alias", "version", "against", "outcome", "who", "why"]
-    emit(rows) if as_json else table(rows, title=scenario, columns=columns)
-
-
-@main.command()
-@SCENARIO
 @click.option(
     "--flow", type=click.Choice(["train", "ingest", "index"]), default="train", show_default=True, help="Which flow."
 )
@@ -282,7 +238,9 @@ def doctor(models: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-for command in (*COMMANDS, ask, bench, bundle, exposures, feedback, index, recommend, search, techniques, tune):
+for command in (
+    *COMMANDS, *RELEASE_COMMANDS, ask, bench, bundle, exposures, feedback, index, recommend, search, techniques, tune,
+):  # fmt: skip
     main.add_command(command)
 
 

@@ -26,7 +26,8 @@ class Gate(Section):
 
     `slices` are columns: for no value of one, with at least `slice_rows` test rows, may the metric be significantly
     worse than the champion's by more than `slice_margin`, nor below `slice_minimum`. With `load_test` the release is
-    opened from the registry by a process of its own, which must give the same answers.
+    opened from the registry by a process of its own, which must give the same answers. With `approval: person` one that
+    passed waits until a person approves it, for so many hours at most.
     """
 
     metric: str
@@ -39,3 +40,5 @@ class Gate(Section):
     slice_rows: Positive = 30
     limits: Limits = Limits()
     load_test: bool = False
+    approval: Literal["person"] | None = None
+    approval_hours: Annotated[float, Field(gt=0, le=8760)] = 72.0

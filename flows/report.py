@@ -1,28 +1,22 @@
 """What the command line shows of runs, releases, predictions and hits."""
 
-import getpass
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import click
 
-from flows import settings
 from flows.compress_report import compress_lines
 from flows.console import summary_table
 from flows.continual_report import step_lines
 from flows.ensemble_report import member_lines
 from flows.ladder_report import ladder_lines
 from flows.scenario_file import read_yaml, shipped_scenarios
-from flows.scenario_name import scenario_name
 from flows.unchanged import champion_version
 from heads.answers import Answer, Part
 from heads.explanation import Explanation
 from polyloom.home import home
 from releases.found import Hit
-from releases.registry import Registry
 from releases.runtime import Prediction
 
 CELL_CHARACTERS = 60
@@ -121,8 +115,13 @@ def shown_number(value: float | None) -> str:
 def next_step(result: dict[str, Any]) -> str:
     """What a person would do now."""
     name = result["scenario"]
+    version = result["release"]["version"]
+    if result["status"] == "waiting":
+        return (
+            f"a person decides until {result['approval']['until']}: "
+            f"polyloom approve {name} {version} --by NAME --why TEXT    polyloom refuse {name} {version} ..."
+        )
     if result["release"]["alias"] != "champion":
-        version = result["release"]["version"]
         return f"the champion stays. To take this one all the same: polyloom promote {name} {version}"
     if result["index"]:
         uses = [f"polyloom ask {name} '...'"] if result.get("answer") else []
@@ -142,60 +141,6 @@ def list_scenarios() -> list[dict[str, Any]]:
     for ledger in sorted((home() / "ledger").glob("*.jsonl")):
         known.setdefault(ledger.stem, {"name": ledger.stem, "title": "", "path": ""})
     return [{**facts, "champion": champion_version(name) or "-"} for name, facts in sorted(known.items())]
-
-
-def store() -> Registry:
-    """The registry of this state folder."""
-    settings.apply()
-    return Registry(os.environ["MLFLOW_TRACKING_URI"], home() / "ledger")
-
-
-def release_rows(scenario: str) -> list[dict[str, Any]]:
-    """A scenario's releases, newest first. Raises RequestError when there is none."""
-    name = scenario_name(scenario)
-    registry = store()
-    found = registry.versions(name)
-    if not found:
-        registry.resolve(name)
-    return [
-        {
-            "version": release.version,
-            "aliases": ", ".join(release.aliases),
-            "digest": release.digest[:12],
-            "created": release.created.isoformat(timespec="seconds"),
-            "run": release.run_id,
-        }
-        for release in found
-    ]
-
-
-def promote_release(scenario: str, version: str, *, why: str) -> str:
-    """Promote by hand, against the champion of this moment."""
-    name = scenario_name(scenario)
-    registry = store()
-    expected = champion_version(name)
-    registry.promote(name, version, expected=expected, who=getpass.getuser(), why=why)
-    return f"{name}/{version} is champion; before it was {expected or 'none'}. Back: polyloom rollback {name}"
-
-
-def rollback_release(scenario: str, *, why: str) -> str:
-    """Go back to the champion before."""
-    name = scenario_name(scenario)
-    before = champion_version(name)
-    release = store().rollback(name, getpass.getuser(), why)
-    return f"{name}/{release.version} is champion again, model and index; {name}/{before} is previous."
-
-
-def history_rows(scenario: str, *, at: datetime | None) -> list[dict[str, Any]]:
-    """The ledger's changes; with `at`, the one that had made the champion of that time."""
-    name = scenario_name(scenario)
-    registry = store()
-    if at is None:
-        found = registry.history(name)
-    else:
-        made = registry.champion_at(name, at)
-        found = [made] if made else []
-    return [{**vars(change), "at": change.at.isoformat(timespec="seconds")} for change in found]
 
 
 def shown_prediction(prediction: Prediction, explanations: Mapping[str, Explanation] | None = None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from flows.gate_checks import gate_problems
 from flows.index_checks import index_problems
 from flows.mix_checks import mix_problems
 from flows.modality_checks import modality_problems
+from flows.notify_checks import notify_problems
 from flows.scenario_columns import task_rows
 from flows.source_checks import source_problems, unknown
 from flows.spec import DataScenario, Scenario
@@ -68,7 +69,7 @@ def data_problems(scenario: DataScenario) -> list[str]:
     if not scenario.data:
         return ["data: empty. Name at least one source of rows."]
     sources = [line for name in scenario.data for line in source_problems(name, scenario.data)]
-    return [*sources, *schedule_problems(scenario)]
+    return [*sources, *schedule_problems(scenario), *notify_problems(scenario)]
 
 
 def ambiguous_rows(scenario: Scenario) -> str:

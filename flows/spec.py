@@ -103,11 +103,21 @@ class Splits(Section):
     seed: int = 7
 
 
+class Notify(Section):
+    """Who is told when a release is promoted, refused, rolled back or waits: an https address, or `${NAME}`.
+
+    `${NAME}` is taken from the environment: an address that lets whoever knows it post stays out of the file.
+    """
+
+    webhook: str
+
+
 class Monitor(Section):
-    """When the flow runs by itself."""
+    """When the flow runs by itself, and who is told what became of it."""
 
     schedule: str | None = None
     timezone: str = "UTC"
+    notify: Notify | None = None
 
 
 class DataScenario(Section):

@@ -120,7 +120,7 @@ def summary(loaded: LoadedScenario, ref: JobRef, reports: dict[str, Result]) -> 
     embedded = reports["embed"]["encoders"]
     return {
         "scenario": loaded.scenario.name,
-        "status": "released" if released["alias"] == "champion" else "refused",
+        "status": released["status"],
         "mlflow_run_id": ref["run_id"],
         "flow_run_id": ref["flow_run_id"] or None,
         "release": {
@@ -130,6 +130,7 @@ def summary(loaded: LoadedScenario, ref: JobRef, reports: dict[str, Result]) -> 
             "alias": released["alias"],
         },
         "gate": released["verdict"],
+        **({"approval": released["approval"]} if released["approval"] else {}),
         "snapshot": data,
         "metrics": reports["evaluate"]["metrics"],
         "strategy": {

@@ -13,8 +13,8 @@ from polyloom.errors import IntegrityError
 from polyloom.home import home
 from polyloom.version import code_version
 from releases.bundle import verify
+from releases.changes import champions
 from releases.ledger import Ledger
-from releases.promotion import champions
 
 Result = dict[str, Any]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from polyloom.durable import json_digest, locked, sync_folder
 from polyloom.errors import IntegrityError
@@ -31,11 +31,26 @@ class Entry:
     digest: str
 
 
-class Ledger:
-    """One scenario's ledger file; it appears with the first append."""
+class Lines(Protocol):
+    """Where the lines of a ledger are that several machines write."""
 
-    def __init__(self, path: Path) -> None:
+    def since(self, scenario: str, number: int) -> dict[int, bytes]:
+        """The lines from a number on, by number, in order."""
+
+    def add(self, scenario: str, number: int, line: bytes) -> None:
+        """Add a line, or fail where its number is taken."""
+
+
+class Ledger:
+    """One scenario's ledger file; it appears with the first append.
+
+    With `shared` the file is this machine's copy: a line counts once it is there.
+    """
+
+    def __init__(self, path: Path, *, shared: Lines | None = None) -> None:
         self.path = path
+        self.shared = shared
+        self._known: tuple[list[bytes], tuple[Entry, ...]] = ([], ())
 
     def append(self, event: str, facts: Mapping[str, Any]) -> Entry:
         """Add one line; it is on the disk when this returns.
@@ -47,13 +62,36 @@ class Ledger:
         with locked(self.path):
             entries = self._repair()
             entry = _next_entry(entries[-1] if entries else None, event, facts)
-            with self.path.open("ab") as stream:
-                stream.write(_line(entry) + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
+            if self.shared is not None:
+                self.shared.add(self.path.stem, entry.number, _line(entry))
+            self._write([_line(entry)])
         if is_new:
             sync_folder(self.path.parent)
         return entry
+
+    def catch_up(self) -> None:
+        """Fetch what other machines wrote, and hand on what was written before the lines were shared.
+
+        Raises:
+            IntegrityError: this machine's ledger is another one than the shared one.
+        """
+        if self.shared is None:
+            return
+        name = self.path.stem
+        with locked(self.path):
+            own = [_line(entry) for entry in self._repair()]
+            there = self.shared.since(name, max(1, len(own)))
+            if own and not there:
+                there = self.shared.since(name, 1)
+            if any(own[number - 1] != line for number, line in there.items() if number <= len(own)):
+                raise IntegrityError(
+                    f"{self.path}: this machine's ledger of {name!r} is another one than the one in the database. "
+                    f"Move the file away; the next command fetches the other one."
+                )
+            for number in range(max(there, default=0) + 1, len(own) + 1):
+                self.shared.add(name, number, own[number - 1])
+            self._write([line for number, line in there.items() if number > len(own)])
+        self.verify()
 
     def entries(self) -> list[Entry]:
         """Every line, oldest first, verified; an unfinished last line is not there yet."""
@@ -63,6 +101,14 @@ class Ledger:
         """How many lines there are. Raises IntegrityError that names the first broken one."""
         return len(self.entries())
 
+    def _write(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        with self.path.open("ab") as stream:
+            stream.write(b"".join(line + b"\n" for line in lines))
+            stream.flush()
+            os.fsync(stream.fileno())
+
     def _lines(self) -> tuple[list[bytes], bytes]:
         """The whole lines, and what follows the last line break."""
         content = self.path.read_bytes() if self.path.exists() else b""
@@ -70,14 +116,17 @@ class Ledger:
         return lines, rest
 
     def _parse(self, lines: list[bytes]) -> list[Entry]:
-        entries: list[Entry] = []
-        previous = GENESIS
-        for number, line in enumerate(lines, start=1):
+        """The entries in these lines. Lines that are byte for byte those of the last look are not verified again."""
+        known, verified = self._known
+        entries = list(verified) if lines[: len(known)] == known else []
+        previous = entries[-1].digest if entries else GENESIS
+        for number, line in enumerate(lines[len(entries) :], start=len(entries) + 1):
             entry = _entry(line)
             if entry is None or (entry.number, entry.previous) != (number, previous):
                 raise IntegrityError(self._broken(number, len(lines)))
             entries.append(entry)
             previous = entry.digest
+        self._known = (lines, tuple(entries))
         return entries
 
     def _repair(self) -> list[Entry]:

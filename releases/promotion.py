@@ -6,22 +6,18 @@ intent without an outcome; `settle` looks where the alias stands and writes what
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from polyloom.errors import RegistryError
+from releases.changes import KEPT, Action, change_of, changes, standing
 from releases.ledger import Entry, Ledger
-
-CHAMPION = "champion"
-PREVIOUS = "previous"
-
-Action = Literal["gate", "promote", "rollback"]
-Outcome = Literal["done", "refused", "abandoned"]
 
 
 class Aliases(Protocol):
     """The named pointers of one scenario."""
+
+    def all(self) -> Mapping[str, str]:
+        """Alias -> version."""
 
     def read(self, alias: str) -> str | None:
         """The version that an alias points to."""
@@ -29,23 +25,11 @@ class Aliases(Protocol):
     def move(self, alias: str, version: str) -> None:
         """Point an alias to a version."""
 
+    def drop(self, alias: str) -> None:
+        """Take an alias away."""
 
-@dataclass(frozen=True)
-class Change:
-    """One attempt to move an alias: who wanted which version, when, why, against which; and what became of it.
-
-    `action` is "gate" where a run promoted what it had made, "promote" and "rollback" where a person did.
-    """
-
-    at: datetime
-    action: Action
-    alias: str
-    version: str
-    digest: str
-    against: str | None
-    who: str
-    why: str
-    outcome: Outcome
+    def knows(self, version: str) -> bool:
+        """Whether there is such a version."""
 
 
 def change_alias(
@@ -60,14 +44,24 @@ def change_alias(
     expected: str | None,
     who: str,
     why: str,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Point `alias` to `version` if it still points to `expected` (None: to nothing).
 
     Raises:
         RegistryError: it points elsewhere by now; nothing was changed.
     """
-    facts = {"action": action, "alias": alias, "version": version, "digest": digest, "against": expected}
-    intent = ledger.append("intent", {**facts, "who": who, "why": why})
+    intent = begin(
+        ledger,
+        action=action,
+        alias=alias,
+        version=version,
+        digest=digest,
+        against=expected,
+        who=who,
+        why=why,
+        more=more,
+    )
     found = aliases.read(alias)
     if found != expected:
         ledger.append("refused", {"intent": intent.number, "found": found})
@@ -79,7 +73,49 @@ def change_alias(
             f"{scenario}: {alias} was set to version {version} but reads as {aliases.read(alias)}: something outside "
             f"polyloom moves it. Stop that, then try again."
         )
-    _remember_previous(aliases, intent)
+    finish(ledger, aliases, intent)
+
+
+def note_change(
+    *,
+    ledger: Ledger,
+    aliases: Aliases,
+    action: Action,
+    alias: str,
+    version: str,
+    digest: str,
+    against: str | None,
+    who: str,
+    why: str,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Note what happened to a version, and let the aliases that the registry keeps follow; nothing is compared."""
+    intent = begin(
+        ledger, action=action, alias=alias, version=version, digest=digest, against=against, who=who, why=why, more=more
+    )
+    finish(ledger, aliases, intent)
+
+
+def begin(
+    ledger: Ledger,
+    *,
+    action: Action,
+    alias: str,
+    version: str,
+    digest: str,
+    against: str | None,
+    who: str,
+    why: str,
+    more: Mapping[str, Any] | None = None,
+) -> Entry:
+    """Write down what is going to be done."""
+    facts = {"action": action, "alias": alias, "version": version, "digest": digest, "against": against}
+    return ledger.append("intent", {**facts, "who": who, "why": why, **({"more": dict(more)} if more else {})})
+
+
+def finish(ledger: Ledger, aliases: Aliases, intent: Entry) -> None:
+    """Let the aliases follow what was done, and write down that it was."""
+    follow(ledger, aliases, intent)
     ledger.append("done", {"intent": intent.number})
 
 
@@ -94,45 +130,32 @@ def settle(ledger: Ledger, aliases: Aliases) -> None:
     intent = open_intent(ledger)
     if intent is None:
         return
-    found = aliases.read(intent.facts["alias"])
-    if found == intent.facts["version"]:
-        _remember_previous(aliases, intent)
+    if _has_happened(intent, aliases):
+        follow(ledger, aliases, intent)
         ledger.append("done", {"intent": intent.number, "settled": True})
     else:
-        ledger.append("abandoned", {"intent": intent.number, "found": found})
+        ledger.append("abandoned", {"intent": intent.number, "found": aliases.read(intent.facts["alias"])})
 
 
-def changes(ledger: Ledger) -> list[Change]:
-    """Every settled attempt, oldest first."""
-    entries = ledger.entries()
-    intents = {entry.number: entry for entry in entries if entry.event == "intent"}
-    settled = [entry for entry in entries if entry.event != "intent"]
-    return [_change(intents[entry.facts["intent"]], outcome=entry.event) for entry in settled]
+def follow(ledger: Ledger, aliases: Aliases, intent: Entry) -> None:
+    """Bring the aliases that the registry keeps to where they stand once an intent is done."""
+    wanted = standing([*changes(ledger), change_of(intent, outcome="done")]).aliases
+    there = aliases.all()
+    for alias in KEPT:
+        version = wanted.get(alias)
+        if alias not in wanted or version == there.get(alias):
+            continue
+        if version is None:
+            aliases.drop(alias)
+        elif aliases.knows(version):
+            aliases.move(alias, version)
 
 
-def champions(ledger: Ledger) -> list[Change]:
-    """Every change that made a champion, oldest first."""
-    return [change for change in changes(ledger) if (change.alias, change.outcome) == (CHAMPION, "done")]
-
-
-def withdrawn(ledger: Ledger) -> dict[str, Change]:
-    """The versions that a person took back, each with the change that did: no gate may promote them again."""
-    found: dict[str, Change] = {}
-    for change in champions(ledger):
-        found.pop(change.version, None)
-        if change.action != "gate" and change.against is not None:
-            found[change.against] = change
-    return found
-
-
-def _change(intent: Entry, *, outcome: Any) -> Change:
-    return Change(at=intent.at, outcome=outcome, **intent.facts)
-
-
-def _remember_previous(aliases: Aliases, intent: Entry) -> None:
-    facts: Mapping[str, Any] = intent.facts
-    if facts["alias"] == CHAMPION and facts["against"] is not None:
-        aliases.move(PREVIOUS, facts["against"])
+def _has_happened(intent: Entry, aliases: Aliases) -> bool:
+    """Whether what an intent was for has come about, or can still be brought about by `follow` alone."""
+    if intent.facts["action"] == "delete":
+        return not aliases.knows(intent.facts["version"])
+    return intent.facts["alias"] in KEPT or aliases.read(intent.facts["alias"]) == intent.facts["version"]
 
 
 def _lost(scenario: str, *, alias: str, version: str, expected: str | None, found: str | None) -> str:

@@ -1,11 +1,14 @@
 """The model registry: MLflow holds each release by reference, the ledger holds who moved which alias and why.
 
-One registered model a scenario, one version a bundle. Nothing is copied and nothing can be deleted here.
+One registered model a scenario, one version a bundle. Nothing is copied. `releases.challenge` says what happens
+between registration and promotion, `releases.deletion` what may be deleted, `releases.agreement` whether both agree.
 """
 
 import contextlib
 import functools
+import getpass
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,24 +18,28 @@ from urllib.parse import unquote, urlsplit
 
 from polyloom.durable import locked
 from polyloom.errors import IntegrityError, RegistryError, RequestError, suggestion
-from releases.ledger import Ledger
-from releases.mlflow_store import connect, is_server
-from releases.promotion import (
+from releases.changes import (
+    CANDIDATE,
     CHAMPION,
+    KEPT,
     PREVIOUS,
+    STEPS,
     Action,
     Change,
-    change_alias,
+    champions,
     changes,
-    open_intent,
-    settle,
+    standing,
     withdrawn,
 )
+from releases.ledger import Ledger
+from releases.mlflow_store import connect, is_server
+from releases.model_aliases import ModelAliases, accepting
+from releases.promotion import change_alias, note_change, open_intent, settle
+from releases.shared_ledger import shared_lines
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-CANDIDATE = "candidate"
 DIGEST_TAG = "polyloom.digest"
 BUNDLE_TAG = "polyloom.bundle"
 SCENARIO_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -58,6 +65,8 @@ class Registry:
     def __init__(self, tracking_uri: str, ledger_folder: Path) -> None:
         self.tracking_uri = tracking_uri
         self.ledger_folder = ledger_folder
+        self.shared = shared_lines(tracking_uri)
+        self._ledgers: dict[str, Ledger] = {}
 
     @functools.cached_property
     def client(self) -> "MlflowClient":
@@ -65,12 +74,12 @@ class Registry:
         return connect(self.tracking_uri)
 
     def register(self, scenario: str, bundle: Path, digest: str, run_id: str | None, tags: Mapping[str, str]) -> str:
-        """Enter a sealed bundle and point `candidate` to it; returns its version.
+        """Enter a sealed bundle and point `candidate` to it, unless it is champion already; returns its version.
 
         The same digest again gives the same version, also after a process was killed half way.
         """
         tags = {**tags, DIGEST_TAG: digest, BUNDLE_TAG: bundle.absolute().as_uri()}
-        with self._lock(scenario):
+        with self.changing(scenario):
             self._ensure_model(scenario)
             version = self._version_of(scenario, digest)
             if version is None:
@@ -78,7 +87,9 @@ class Registry:
                 version = str(self.client.create_model_version(scenario, source, run_id, tags=tags).version)
             else:
                 self._complete_tags(scenario, version, tags)
-            self.client.set_registered_model_alias(scenario, CANDIDATE, version)
+            aliases = self.aliases(scenario).all()
+            if version not in {aliases.get(CHAMPION), aliases.get(CANDIDATE)}:
+                self.note("register", scenario, version, digest, alias=CANDIDATE, why=f"run {run_id}")
         return version
 
     def resolve(self, scenario: str, alias: str = CHAMPION) -> Registered:
@@ -128,15 +139,18 @@ class Registry:
             RegistryError: the alias points elsewhere by now; names both versions.
             RequestError: no such version, or an alias that the registry itself keeps.
         """
-        if alias in {CANDIDATE, PREVIOUS}:
+        if alias in KEPT:
             raise RequestError(
                 f"alias: {alias!r} is kept by the registry itself. Promote to {CHAMPION!r} or to a name of your own."
             )
-        with self._lock(scenario):
-            self._settle_locked(scenario)
+        with self.changing(scenario):
             release = self._get(scenario, version)
+            told = standing(changes(self.ledger(scenario))).aliases.get(alias, version)
             if alias not in release.aliases:
-                self._move(action, release, alias=alias, expected=expected, who=who, why=why)
+                self.move(action, release, alias=alias, expected=expected, who=who, why=why)
+            elif told != version:
+                # Something outside polyloom pointed it there; now somebody stands by that.
+                self.note(action, scenario, version, release.digest, alias=alias, who=who, why=why, against=told)
         return self._get(scenario, version)
 
     def rollback(self, scenario: str, who: str, why: str) -> Registered:
@@ -145,29 +159,60 @@ class Registry:
         Raises:
             RegistryError: there was no champion before this one.
         """
-        with self._lock(scenario):
-            self._settle_locked(scenario)
+        with self.changing(scenario):
             aliases = self._aliases(scenario)
-            version, champion = aliases.get(PREVIOUS), aliases.get(CHAMPION)
+            champion = aliases.get(CHAMPION)
+            version = standing(changes(self.ledger(scenario))).aliases.get(PREVIOUS, aliases.get(PREVIOUS))
             if version is None or version == champion:
                 raise RegistryError(
                     f"{scenario}: there is no release to go back to: {_listed(aliases)}. "
                     f"`polyloom releases {scenario}` lists them, `polyloom promote {scenario} VERSION` takes any."
                 )
             release = self._get(scenario, version)
-            self._move("rollback", release, alias=CHAMPION, expected=champion, who=who, why=why)
+            self.move("rollback", release, alias=CHAMPION, expected=champion, who=who, why=why)
         return self._get(scenario, version)
 
-    def history(self, scenario: str, at: datetime | None = None) -> list[Change]:
-        """What was done to the scenario's aliases until `at` (a time without zone is local), oldest first."""
+    def history(self, scenario: str, at: datetime | None = None, *, steps: bool = False) -> list[Change]:
+        """What was decided of the scenario's releases until `at` (a time without zone is local), oldest first.
+
+        With `steps` also what came before each decision: registered, judged, turned down by the gate.
+        """
         self._settle(scenario)
-        known = changes(self.ledger(scenario))
+        known = [change for change in changes(self.ledger(scenario)) if steps or change.action not in STEPS]
         return known if at is None else [change for change in known if change.at <= at.astimezone(UTC)]
 
     def champion_at(self, scenario: str, at: datetime) -> Change | None:
-        """The change that had made the champion of that time, None before the first."""
-        made = [change for change in self.history(scenario, at) if (change.alias, change.outcome) == (CHAMPION, "done")]
+        """The change that had made the champion of that time, None before the first; by the ledger alone."""
+        self.ledger(scenario).catch_up()
+        moment = at.astimezone(UTC)
+        made = [change for change in champions(self.ledger(scenario)) if change.at <= moment]
         return made[-1] if made else None
+
+    def waiting(self, scenario: str) -> Change | None:
+        """The change by which a version waits for a person's approval; None when none does."""
+        self._settle(scenario)
+        return standing(changes(self.ledger(scenario))).waiting
+
+    def version(self, scenario: str, version: str) -> Registered:
+        """A version as it is registered, wherever its bundle is. Raises RequestError that says which there are."""
+        return self._get(scenario, version)
+
+    def holders(self, bundle: Path) -> list[Registered]:
+        """The releases of any scenario that have this bundle."""
+        found = self._search(f"tags.`{BUNDLE_TAG}` = '{bundle.absolute().as_uri()}'")
+        return [_registered(version, {}) for version in found]
+
+    def discard_bundle(self, path: Path, *, digest: str) -> Path | None:
+        """Remove a bundle's folder unless a release of any scenario has it; None when it stays, or is gone already.
+
+        Only a folder that is named after its digest is one that polyloom made.
+        """
+        if path.name != digest or not path.is_dir() or self.holders(path):
+            return None
+        # In one step out of sight: a process killed while it deletes leaves no half bundle.
+        gone = path.rename(path.with_name(f".{path.name}.gone"))
+        shutil.rmtree(gone)
+        return path
 
     def withdrawn(self, scenario: str, version: str) -> Change | None:
         """The change by which a person put another champion in the place of this version; None when nobody did."""
@@ -180,38 +225,83 @@ class Registry:
             raise RequestError(
                 f"scenario: {scenario!r} is not a name. Names have small letters, digits and '_', such as 'shop'."
             )
-        return Ledger(self.ledger_folder / f"{scenario}.jsonl")
+        known = self._ledgers.get(scenario)
+        if known is None:
+            known = self._ledgers[scenario] = Ledger(self.ledger_folder / f"{scenario}.jsonl", shared=self.shared)
+        return known
 
-    def _lock(self, scenario: str) -> contextlib.AbstractContextManager[None]:
-        return locked(self.ledger(scenario).path.with_suffix(".lock"))
+    def aliases(self, scenario: str) -> ModelAliases:
+        """The scenario's pointers, as MLflow has them now."""
+        return ModelAliases(self.client, scenario)
+
+    @contextlib.contextmanager
+    def changing(self, scenario: str) -> Iterator[None]:
+        """Hold the scenario's lock; what a killed process left is settled first."""
+        with self._lock(scenario):
+            self._settle_locked(scenario)
+            yield
+
+    def note(
+        self,
+        action: Action,
+        scenario: str,
+        version: str,
+        digest: str,
+        *,
+        alias: str,
+        why: str,
+        who: str | None = None,
+        against: str | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note what happened to a version and let the aliases follow; inside `changing`."""
+        note_change(
+            ledger=self.ledger(scenario), aliases=self.aliases(scenario), action=action, alias=alias, version=version,
+            digest=digest, against=against, who=who or getpass.getuser(), why=why, more=more,
+        )  # fmt: skip
+
+    def move(
+        self,
+        action: Action,
+        release: Registered,
+        *,
+        alias: str,
+        expected: str | None,
+        who: str,
+        why: str,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Point an alias to a release, by compare-and-set; inside `changing`."""
+        change_alias(
+            scenario=release.scenario, ledger=self.ledger(release.scenario), aliases=self.aliases(release.scenario),
+            action=action, alias=alias, version=release.version, digest=release.digest, expected=expected, who=who,
+            why=why, more=more,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _lock(self, scenario: str) -> Iterator[None]:
+        ledger = self.ledger(scenario)
+        others = self.shared.held(scenario) if self.shared else contextlib.nullcontext()
+        with locked(ledger.path.with_suffix(".lock")), others:
+            ledger.catch_up()
+            yield
 
     def _settle(self, scenario: str) -> None:
         """Settle what a killed process left, at the price of a lock only when there is something."""
+        self.ledger(scenario).catch_up()
         if open_intent(self.ledger(scenario)) is not None:
             with self._lock(scenario):
                 self._settle_locked(scenario)
 
     def _settle_locked(self, scenario: str) -> None:
-        settle(self.ledger(scenario), _ModelAliases(self.client, scenario))
-
-    def _move(
-        self, action: Action, release: Registered, *, alias: str, expected: str | None, who: str, why: str
-    ) -> None:
-        change_alias(
-            scenario=release.scenario,
-            ledger=self.ledger(release.scenario),
-            aliases=_ModelAliases(self.client, release.scenario),
-            action=action,
-            alias=alias,
-            version=release.version,
-            digest=release.digest,
-            expected=expected,
-            who=who,
-            why=why,
-        )
+        ledger = self.ledger(scenario)
+        intent = open_intent(ledger)
+        settle(ledger, self.aliases(scenario))
+        if intent is not None and changes(ledger)[-1].action == "delete" and changes(ledger)[-1].outcome == "done":
+            self.discard_bundle(Path(intent.facts["more"]["path"]), digest=intent.facts["digest"])
 
     def _ensure_model(self, scenario: str) -> None:
-        with _accepting("RESOURCE_ALREADY_EXISTS"):
+        with accepting("RESOURCE_ALREADY_EXISTS"):
             self.client.create_registered_model(scenario, tags={"polyloom.scenario": scenario})
 
     def _version_of(self, scenario: str, digest: str) -> str | None:
@@ -247,15 +337,11 @@ class Registry:
                 return
 
     def _aliases(self, scenario: str) -> dict[str, str]:
-        """Alias -> version; empty when the scenario has no release."""
-        with _accepting("RESOURCE_DOES_NOT_EXIST"):
-            found = self.client.get_registered_model(scenario).aliases
-            return {alias: str(version) for alias, version in found.items()}
-        return {}
+        return self.aliases(scenario).all()
 
     def _get(self, scenario: str, version: str) -> Registered:
         if version.isdigit():
-            with _accepting("RESOURCE_DOES_NOT_EXIST"):
+            with accepting("RESOURCE_DOES_NOT_EXIST"):
                 return _registered(self.client.get_model_version(scenario, version), self._aliases(scenario))
         known = [release.version for release in reversed(self.versions(scenario))]
         if not known:
@@ -286,23 +372,6 @@ class Registry:
         )
 
 
-class _ModelAliases:
-    """The aliases of one registered model."""
-
-    def __init__(self, client: "MlflowClient", scenario: str) -> None:
-        self.client = client
-        self.scenario = scenario
-
-    def read(self, alias: str) -> str | None:
-        """The version that an alias points to."""
-        version = self.client.get_registered_model(self.scenario).aliases.get(alias)
-        return None if version is None else str(version)
-
-    def move(self, alias: str, version: str) -> None:
-        """Point an alias to a version."""
-        self.client.set_registered_model_alias(self.scenario, alias, version)
-
-
 def _registered(version: Any, aliases: Mapping[str, str]) -> Registered:
     tags = dict(version.tags)
     number = str(version.version)
@@ -320,15 +389,3 @@ def _registered(version: Any, aliases: Mapping[str, str]) -> Registered:
 
 def _listed(aliases: Mapping[str, str]) -> str:
     return ", ".join(f"{alias} (version {version})" for alias, version in sorted(aliases.items())) or "no alias"
-
-
-@contextlib.contextmanager
-def _accepting(code: str) -> Iterator[None]:
-    """Let one of MLflow's error codes pass, and no other."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        if error.error_code != code:
-            raise

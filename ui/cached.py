@@ -56,3 +56,9 @@ def examples(release: service.Registered) -> tuple[str, tuple[service.Item, ...]
     """A filter and items that a release's index knows."""
     opened = runtime(release)
     return service.filter_example(opened), service.items_of(opened)
+
+
+def forget() -> None:
+    """Ask the registry anew: something was decided on a page."""
+    for known in (overviews, history, versions):
+        known.clear()

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from flows import settings
+from flows.releasing import approve_release, refuse_release
 from flows.scenario_file import read_yaml, shipped_scenarios
 from heads.answers import Answer, Part
 from heads.explanation import Evidence, Explanation, KnownRow
 from polyloom.durable import read_json
 from polyloom.errors import FilterError, IntegrityError, PolyloomError, RegistryError, RequestError, ScenarioError
 from polyloom.home import home
+from releases.changes import CHAMPION, Change
 from releases.exploring_report import ExposureReport
 from releases.mlflow_store import sqlite_file
 from releases.promise import Promise
-from releases.promotion import CHAMPION, Change
 from releases.registry import SCENARIO_NAME, Registered, Registry
 from releases.runtime import Runtime
 from retrieval.answering.asking import Answered
@@ -54,13 +55,14 @@ from ui.following import (
 from ui.uses import Explored, Offered, ask, explore, explores, exposures, feedback, recommend, users
 
 __all__ = [
-    "Answer", "Answered", "Change", "Choice", "Evidence", "Explanation", "Explored", "ExposureReport", "FilterError",
-    "Found", "Inputs", "Item", "Judged", "KnownRow", "Links", "Offered", "Overview", "Part", "PolyloomError",
-    "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime", "StageView", "ask",
-    "champion", "check_picture", "explain", "explore", "explores", "exposures", "feedback", "filter_example",
-    "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of", "metric_series", "open_release",
-    "overview", "overviews", "predict", "prefect_url", "promise", "recommend", "release_facts", "scenario_names",
-    "search", "seen_picture", "state_folder", "submit_run", "users", "versions", "waiting_state",
+    "Answer", "Answered", "Change", "Choice", "Evidence", "Explanation", "Explored", "ExposureReport",
+    "FilterError", "Found", "Inputs", "Item", "Judged", "KnownRow", "Links", "Offered", "Overview", "Part",
+    "PolyloomError", "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime",
+    "StageView", "approve", "ask", "champion", "check_picture", "explain", "explore", "explores", "exposures",
+    "feedback", "filter_example", "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of",
+    "metric_series", "open_release", "overview", "overviews", "predict", "prefect_url", "promise", "recommend",
+    "refuse", "release_facts", "scenario_names", "search", "seen_picture", "state_folder", "submit_run", "users",
+    "versions", "waiting", "waiting_state",
 ]  # fmt: skip
 
 FIRST = ("shop", "support")
@@ -175,6 +177,33 @@ def history(scenario: str) -> list[Change]:
         return []
     with _readable_registry():
         return registry.history(scenario)[::-1]
+
+
+def waiting(scenario: str) -> Change | None:
+    """The change by which a version waits for a person's approval; None when none does."""
+    registry = _registry()
+    if registry is None:
+        return None
+    with _readable_registry():
+        return registry.waiting(scenario)
+
+
+def approve(scenario: str, version: str, *, who: str, why: str) -> str:
+    """Make a version that waits champion; returns what came of it. Raises RequestError, RegistryError."""
+    with _readable_registry():
+        return approve_release(scenario, version, who=_given(who, "name"), why=_given(why, "reason"))
+
+
+def refuse(scenario: str, version: str, *, who: str, why: str) -> str:
+    """Let a version wait no more; returns what came of it. Raises RequestError."""
+    with _readable_registry():
+        return refuse_release(scenario, version, who=_given(who, "name"), why=_given(why, "reason"))
+
+
+def _given(text: str, what: str) -> str:
+    if not text.strip():
+        raise RequestError(f"The {what} is empty. Give a name and a reason: the ledger keeps who decided, and why.")
+    return text.strip()
 
 
 def open_release(release: Registered) -> Runtime:

@@ -1,12 +1,13 @@
 """A bundle to a release: registered, judged against the champion on the same rows, and promoted if it passes."""
 
 import getpass
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from flows.indexing.follow import follow
 from flows.indexing.place import index_place
+from flows.notify import Happening, announce
 from flows.stages.gate import pass_gate
 from flows.stages.job import Job
 from polyloom.durable import locked
@@ -14,12 +15,39 @@ from polyloom.errors import RegistryError, RequestError
 from polyloom.home import home
 from polyloom.progress import Progress
 from polyloom.version import code_version
+from releases.challenge import ask_a_person, begin_judging, turn_down
+from releases.changes import Change
 from releases.gate import Verdict
-from releases.promotion import Change
 from releases.registry import Registered, Registry
 from releases.runtime import Runtime
 
 ATTEMPTS = 3
+Status = Literal["released", "refused", "waiting"]
+# What a person who decides sees of a verdict.
+SHOWN = (
+    "metric",
+    "rule",
+    "margin",
+    "minimum",
+    "rows",
+    "challenger_value",
+    "champion_value",
+    "difference",
+    "low",
+    "high",
+)
+ALIASES = {"released": "champion", "refused": "candidate", "waiting": "challenger"}
+HAPPENINGS: dict[Status, Happening] = {"released": "promoted", "refused": "refused", "waiting": "waiting"}
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What became of a version, and against which champion; `approval` is until when it waits."""
+
+    verdict: Verdict
+    status: Status
+    against: str | None
+    approval: dict[str, Any] | None = None
 
 
 def registry(tracking_uri: str) -> Registry:
@@ -28,7 +56,10 @@ def registry(tracking_uri: str) -> Registry:
 
 
 def release(job: Job, packaged: dict[str, Any], *, tracking_uri: str, progress: Progress) -> dict[str, Any]:
-    """Register the bundle, pass it through the gate, and promote it. Reports version, alias and verdict."""
+    """Register the bundle, pass it through the gate, and promote it. Reports version, alias and verdict.
+
+    Where the scenario asks for a person, what passed waits for one, and the run ends.
+    """
     store = registry(tracking_uri)
     digest, folder = packaged["digest"], Path(packaged["folder"])
     tags = {"polyloom.snapshot": job.ref["data"]["id"], "polyloom.code": code_version()}
@@ -37,32 +68,78 @@ def release(job: Job, packaged: dict[str, Any], *, tracking_uri: str, progress: 
     with progress.stage("gate", total=None, unit="rows") as bar:
         version = store.register(job.scenario.name, folder, digest, job.ref["run_id"], tags)
         for attempt in range(ATTEMPTS):
-            champion = current_champion(store, job.scenario.name)
-            taken_back = store.withdrawn(job.scenario.name, version)
-            verdict = (
-                refusal(job, taken_back)
-                if taken_back
-                else pass_gate(job, folder, version, champion, tracking_uri=tracking_uri, progress=progress)
-            )
-            bar.say(verdict.reason)
-            if not verdict.passed:
-                break
-            expected = None if champion is None else champion.version
-            why = f"gate {verdict.metric}: {verdict.reason}"
             try:
-                who = getpass.getuser()
-                store.promote(job.scenario.name, version, expected=expected, who=who, why=why, action="gate")
+                decided = decide(job, store, version, folder, tracking_uri=tracking_uri, progress=progress)
                 break
             except RegistryError:
                 # Another run promoted meanwhile: judge again, against that one.
                 if attempt == ATTEMPTS - 1:
                     raise
-    if verdict.passed and job.scenario.index is not None:
+        bar.say(decided.verdict.reason)
+    if decided.status == "released" and job.scenario.index is not None:
         with locked(home() / "locks" / f"index-{job.scenario.name}"):
             follow(index_place(Runtime.open(folder)), snapshot=job.ref["data"]["id"])
-    aliases = store.resolve(job.scenario.name, version).aliases
-    alias = "champion" if "champion" in aliases else "candidate"
-    return {"version": version, "digest": digest, "alias": alias, "passed": verdict.passed, "verdict": asdict(verdict)}
+    tell(job, store.resolve(job.scenario.name, version), decided, progress=progress)
+    return {
+        "version": version,
+        "digest": digest,
+        "alias": ALIASES[decided.status],
+        "status": decided.status,
+        "passed": decided.verdict.passed,
+        "verdict": asdict(decided.verdict),
+        "approval": decided.approval,
+    }
+
+
+def decide(job: Job, store: Registry, version: str, folder: Path, *, tracking_uri: str, progress: Progress) -> Decided:
+    """Judge a version against the champion of this moment, and act on it.
+
+    Raises RegistryError when that one was champion no more in the end.
+    """
+    name, gate = job.scenario.name, job.scenario.gate
+    champion = current_champion(store, name)
+    against = None if champion is None else champion.version
+    taken_back = store.withdrawn(name, version)
+    if taken_back is None:
+        begin_judging(store, name, version, against=against)
+    verdict = (
+        refusal(job, taken_back)
+        if taken_back
+        else pass_gate(job, folder, version, champion, tracking_uri=tracking_uri, progress=progress)
+    )
+    why = f"gate {verdict.metric}: {verdict.reason}"
+    if version == against:
+        return Decided(verdict, "released", against)
+    if not verdict.passed:
+        turn_down(store, name, version, against=against, why=why)
+        return Decided(verdict, "refused", against)
+    if gate.approval == "person":
+        waiting = ask_a_person(
+            store, name, version, against=against, why=why, hours=gate.approval_hours, verdict=figures_of(verdict)
+        )
+        return Decided(verdict, "waiting", against, approval={"until": waiting.more["until"], "against": against})
+    store.promote(name, version, expected=against, who=getpass.getuser(), why=why, action="gate")
+    return Decided(verdict, "released", against)
+
+
+def figures_of(verdict: Verdict) -> dict[str, Any]:
+    """What a person who decides sees of a verdict; the gate's report holds the rest."""
+    return {name: value for name, value in asdict(verdict).items() if name in SHOWN}
+
+
+def tell(job: Job, release: Registered, decided: Decided, *, progress: Progress) -> None:
+    """Tell whoever is to be told what the run decided; a champion that stays champion is no news."""
+    notify = job.scenario.monitor.notify
+    if decided.against != release.version:
+        announce(
+            HAPPENINGS[decided.status],
+            release,
+            against=decided.against,
+            who=getpass.getuser(),
+            why=decided.verdict.reason,
+            webhook=notify.webhook if notify else None,
+            log=progress.log,
+        )
 
 
 def refusal(job: Job, taken_back: Change) -> Verdict:

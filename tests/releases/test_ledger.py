@@ -100,3 +100,13 @@ def test_processes_that_append_at_once_lose_nothing(ledger):
     writers = [subprocess.Popen([sys.executable, "-c", APPENDING, str(ledger.path)]) for _ in range(4)]
     assert [writer.wait(timeout=60) for writer in writers] == [0] * 4
     assert ledger.verify() == 60
+
+
+def test_a_ledger_that_was_read_before_is_still_verified(ledger):
+    content = filled(ledger).path.read_bytes()
+    assert ledger.verify() == 4
+    ledger.path.write_bytes(content.replace(b'"number":2,', b'"number":7,', 1))
+    with pytest.raises(IntegrityError, match="line 2 of 4 is not what was written"):
+        ledger.verify()
+    ledger.path.write_bytes(content[: content.index(b"\n") + 1])
+    assert ledger.verify() == 1

@@ -4,7 +4,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from tests.support.small_bundle import picture_of
+from releases.challenge import ask_a_person
+from releases.mlflow_store import SQLITE
+from releases.registry import Registry
+from tests.support.small_bundle import make_small_bundle, picture_of
 from tests.ui.browser import APP
 
 PAGES = ["", "search", "ask", "recommend", "predict", "runs", "release"]
@@ -183,3 +186,47 @@ def test_a_registry_that_is_no_database_is_said(tmp_path, at_home):
     (tmp_path / "home" / "mlflow.db").write_bytes(b"this is not a database, whatever its name says")
     at_home(tmp_path / "home")
     assert "The MLflow registry cannot be read" in look_at("").error[0].value
+
+
+def test_a_release_that_waits_is_approved_on_the_page(own_home, at_home):
+    at_home(own_home)
+    registry = wait_for_approval(own_home)
+    at = look_at("release", scenario="shop")
+    for part in ("Waits for approval", "Version 2, judged against version 1", "0.95", "until"):
+        assert part in words(at)
+    press(at, "Approve")
+    assert "Give a name and a reason" in words(at)
+    assert registry.resolve("shop").version == "1"
+    at.text_input(key="waiting_who").set_value("Eve")
+    at.text_input(key="waiting_why").set_value("I looked")
+    press(at, "Approve")
+    assert registry.resolve("shop").version == "2"
+    assert (registry.history("shop")[-1].who, registry.history("shop")[-1].why) == ("Eve", "I looked")
+    assert "Waits for approval" not in words(look_at("release", scenario="shop"))
+
+
+def test_a_release_that_waits_is_refused_on_the_page(own_home, at_home):
+    at_home(own_home)
+    registry = wait_for_approval(own_home)
+    at = look_at("release", scenario="shop")
+    at.text_input(key="waiting_who").set_value("Eve")
+    at.text_input(key="waiting_why").set_value("too bold")
+    press(at, "Refuse")
+    assert registry.waiting("shop") is None
+    assert registry.resolve("shop").version == "1"
+
+
+def press(at, label):
+    next(button for button in at.button if button.label == label).click()
+    again(at)
+
+
+def wait_for_approval(home):
+    """Let a second release of `shop` wait; returns the registry."""
+    registry = Registry(f"{SQLITE}{home / 'mlflow.db'}", home / "ledger")
+    draft = home / "releases" / "shop" / "other"
+    digest = make_small_bundle(draft, name="support", blobs=home / "blobs")
+    registry.register("shop", draft.rename(draft.with_name(digest)), digest, None, {})
+    verdict = {"challenger_value": 0.95, "champion_value": 0.9, "difference": 0.05, "rows": 96}
+    ask_a_person(registry, "shop", "2", against="1", why="better by 0.05", hours=1, verdict=verdict)
+    return registry

@@ -1,5 +1,7 @@
 """Release: the champion's figures and model card, and who promoted what, when and why."""
 
+from datetime import datetime
+
 import streamlit as st
 
 from ui import cached, links, look, service
@@ -17,6 +19,8 @@ def show() -> None:
         st.error(look.plain(each.problem), icon=":material/error:")
     if each.release is not None and each.facts is not None:
         _champion(each.release, each.facts)
+    with look.kindly():
+        _waiting(each.name)
     with look.kindly():
         _history(each.name)
 
@@ -46,6 +50,33 @@ def _champion(release: service.Registered, facts: service.ReleaseFacts) -> None:
                 column.image(str(picture), width="stretch", alt=picture.stem)
     with st.expander("Model card"):
         st.markdown(facts.card)
+
+
+def _waiting(name: str) -> None:
+    """The version that waits for a person, the gate's figures, and the two answers."""
+    change = service.waiting(name)
+    if change is None:
+        return
+    st.subheader("Waits for approval", anchor=False)
+    with st.container(border=True, key="waiting"):
+        verdict = change.more["verdict"]
+        until = datetime.fromisoformat(change.more["until"])
+        judged = f"version {change.against}" if change.against else "no champion"
+        st.html(look.title(f"Version {change.version}, judged against {judged}") + look.body(change.why))
+        named = [("challenger", verdict["challenger_value"]), ("champion", verdict["champion_value"]),
+                 ("difference", verdict["difference"]), ("rows", verdict["rows"])]  # fmt: skip
+        st.html(look.figures([(word, look.number(value)) for word, value in named if value is not None]))
+        st.html(look.quiet(f"Can be approved until {until:%Y-%m-%d %H:%M} UTC"))
+        who = st.text_input("Your name", key="waiting_who")
+        why = st.text_input("The reason", key="waiting_why")
+        with st.container(horizontal=True, gap="small"):
+            is_approved = st.button("Approve", type="primary", icon=":material/check:")
+            is_refused = st.button("Refuse", icon=":material/block:")
+        if is_approved or is_refused:
+            decide = service.approve if is_approved else service.refuse
+            st.toast(look.plain(decide(name, change.version, who=who, why=why)))
+            cached.forget()
+            st.rerun()
 
 
 def _history(name: str) -> None:
