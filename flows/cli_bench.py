@@ -29,7 +29,7 @@ BENCHES = {
     "recommendation": "MovieLens by the published protocol, what nobody took yet, rooms, and the time for one list",
     "answers": "whether the promised share of wrong answers holds over resplits; passages and sentences of XQuAD",
     "exploration": "regret of bandits in a simulated shop, and whether their logs tell what another policy is worth",
-    "releases": "100 pairs of promotions at once, 100 times `kill -9` in one, and how long a rollback takes",
+    "releases": "promotions at once and killed, rollback, what the gate lets pass, and registering a bundle of 1 GB",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }
