@@ -3,8 +3,8 @@
 Two processes promote against the same champion at the same moment, again and again: of each pair exactly one must win.
 Then a process that promotes is killed with `kill -9` at a random moment of it, each time: the champion must be the old
 or the new one, and ledger and aliases agree. MLflow is real, in SQLite or behind the `--store` that is given; the
-bundles are empty folders, since the registry never looks into them. `--part` names what is measured: `promotion`, `gate`
-(see `benchmarks.releases_gate`; needs banking77) and `bundle` (see `benchmarks.releases_bundle`); without it all.
+bundles are empty folders, since the registry never looks into them. `--part` names what is measured: `promotion`,
+`gate` (see `benchmarks.releases_gate`; needs banking77), `bundle` (see `benchmarks.releases_bundle`); without it all.
 """
 
 import argparse

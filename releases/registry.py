@@ -34,6 +34,8 @@ from releases.changes import (
 from releases.ledger import Ledger
 from releases.mlflow_store import connect, is_server
 from releases.model_aliases import ModelAliases, accepting
+from releases.model_folder import MODELS, is_answerable, model_folder
+from releases.model_upload import give_to_run
 from releases.promotion import change_alias, note_change, open_intent, settle
 from releases.shared_ledger import shared_lines
 
@@ -83,7 +85,7 @@ class Registry:
             self._ensure_model(scenario)
             version = self._version_of(scenario, digest)
             if version is None:
-                source = self._source(bundle, run_id)
+                source = self._source(self._model(bundle, digest), run_id)
                 version = str(self.client.create_model_version(scenario, source, run_id, tags=tags).version)
             else:
                 self._complete_tags(scenario, version, tags)
@@ -309,16 +311,22 @@ class Registry:
         found = self._search(f"name = '{scenario}' and tags.`{DIGEST_TAG}` = '{digest}'")
         return min((str(version.version) for version in found), key=int, default=None)
 
-    def _source(self, bundle: Path, run_id: str | None) -> str:
+    def _model(self, bundle: Path, digest: str) -> Path:
+        """The folder that MLflow loads: the bundle with the code that answers; a folder that is no bundle as it is."""
+        if not is_answerable(bundle):
+            return bundle
+        return model_folder(bundle, digest, models=self.ledger_folder.absolute().with_name(MODELS))
+
+    def _source(self, model: Path, run_id: str | None) -> str:
         """A server accepts no path of this machine as a source, only a place in the run that it knows."""
         if not is_server(self.tracking_uri):
-            return bundle.absolute().as_uri()
+            return model.absolute().as_uri()
         if run_id is None:
             raise RequestError(
                 f"run_id: the MLflow server {self.tracking_uri} registers a release only with the MLflow run that "
                 f"made it, and none was given."
             )
-        return f"runs:/{run_id}/bundle"
+        return give_to_run(self.client, run_id, model)
 
     def _complete_tags(self, scenario: str, version: str, tags: Mapping[str, str]) -> None:
         """What is recorded of a release stays; only its place may change, and missing tags are added."""

@@ -215,9 +215,8 @@ def test_a_folder_is_no_store(tmp_path):
             Registry(uri, tmp_path).versions("shop")
 
 
-def test_a_server_needs_the_run_and_is_given_no_path_of_this_machine(tmp_path):
+def test_a_server_needs_the_run(tmp_path):
     registry = Registry("http://127.0.0.1:1", tmp_path)
-    assert registry._source(tmp_path, "r1") == "runs:/r1/bundle"
     with pytest.raises(RequestError, match=r"run_id: the MLflow server http://127.0.0.1:1 registers a release only"):
         registry._source(tmp_path, None)
 
