@@ -153,6 +153,21 @@ def test_a_bundle_of_another_machine_is_fetched_and_files_that_are_known_are_not
         server.kill()
 
 
+@pytest.mark.slow
+def test_a_registry_in_postgresql_is_followed(tmp_path, postgres):
+    address = postgres.render_as_string(hide_password=False)
+    setting = Setting(tmp_path, address)
+    with setting.client() as client:
+        assert (client.status.version, client.status.stale) == ("1", False)
+        setting.promote(1)
+        assert client.check().version == "2"
+        setting.registry.client.delete_registered_model_alias("support", "champion")
+        assert client.check().stale
+    with setting.client() as client:
+        assert client.runtime.title == "second"
+        assert client.status.stale
+
+
 def test_without_a_registry_the_last_good_release_is_opened_and_says_so(setting):
     with setting.client() as client:
         assert client.status.confirmed is not None
