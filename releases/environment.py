@@ -9,16 +9,13 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from polyloom.durable import read_json, write_json
+from polyloom.durable import write_json
+from releases.requirements import distributions
 
 RECORD, REQUIREMENTS = "environment.json", "requirements.txt"
-ALWAYS = ("numpy", "onnxruntime", "pillow", "pyarrow", "scipy", "sqlglot", "tokenizers")
-INDEXED = ("faiss-cpu",)
-KEYWORDS = ("bm25s", "pystemmer")
 MILVUS = ("pymilvus",)
-OPENVINO = ("openvino",)
-# Where a recommender has a learned order, and what reads it.
-RANKING, RANKED = "recommender/ranking", ("lightgbm",)
+# A registry may hand a release out; none is needed to answer with one.
+MLFLOW = "mlflow-skinny"
 
 
 def write_environment(folder: Path, facts: Mapping[str, Any]) -> dict[str, str | None]:
@@ -39,17 +36,9 @@ def write_environment(folder: Path, facts: Mapping[str, Any]) -> dict[str, str |
 
 
 def serving_needs(folder: Path, facts: Mapping[str, Any]) -> list[str]:
-    """The distributions that `releases.runtime` imports for this bundle, by their canonical names."""
-    found = set(ALWAYS)
-    index = facts.get("index")
-    if index:
-        found |= {*INDEXED, *(KEYWORDS if index.get("keyword") else ()), *(MILVUS if index.get("milvus") else ())}
-    if (folder / RANKING).is_dir():
-        found |= set(RANKED)
-    runtimes = {read_json(path).get("runtime", "onnxruntime") for path in folder.glob("encoders/*/encoder.json")}
-    if any(runtime.startswith("openvino") for runtime in runtimes):
-        found |= set(OPENVINO)
-    return sorted(found)
+    """The distributions that answering with this bundle imports, by their canonical names; MLflow is not among them."""
+    milvus = MILVUS if (facts.get("index") or {}).get("milvus") else ()
+    return sorted(canonicalize_name(name) for name in {*distributions(folder, facts), *milvus} - {MLFLOW})
 
 
 def closure(names: Iterable[str]) -> set[str]:

@@ -211,9 +211,10 @@ class Registry:
         """
         if path.name != digest or not path.is_dir() or self.holders(path):
             return None
-        # In one step out of sight: a process killed while it deletes leaves no half bundle.
-        gone = path.rename(path.with_name(f".{path.name}.gone"))
-        shutil.rmtree(gone)
+        # What MLflow loads holds the same files, so they would stay on the disk.
+        for folder in (*self._models.glob(f"*/{digest}"), path):
+            # In one step out of sight: a process killed while it deletes leaves no half bundle.
+            shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}.gone")))
         return path
 
     def withdrawn(self, scenario: str, version: str) -> Change | None:
@@ -315,7 +316,11 @@ class Registry:
         """The folder that MLflow loads: the bundle with the code that answers; a folder that is no bundle as it is."""
         if not is_answerable(bundle):
             return bundle
-        return model_folder(bundle, digest, models=self.ledger_folder.absolute().with_name(MODELS))
+        return model_folder(bundle, digest, models=self._models)
+
+    @property
+    def _models(self) -> Path:
+        return self.ledger_folder.absolute().with_name(MODELS)
 
     def _source(self, model: Path, run_id: str | None) -> str:
         """A server accepts no path of this machine as a source, only a place in the run that it knows."""

@@ -23,14 +23,18 @@ FOR_FAST_GRAPHS = frozenset({"openvino"})
 
 def requirements(bundle: Path) -> list[str]:
     """Lines of a requirements file for a bundle, sorted."""
-    needed = closure().eager | (closure().late & late_needs(bundle))
-    names = {DISTRIBUTIONS.get(package, package) for package in needed}
+    names = distributions(bundle, read_json(bundle / "application.json"))
     return [f"{name}=={version(name)}" for name in sorted(names, key=str.lower)]
 
 
-def late_needs(bundle: Path) -> frozenset[str]:
+def distributions(bundle: Path, facts: Mapping[str, Any]) -> set[str]:
+    """What a release needs, by the names of distributions; `facts` are its `application.json`."""
+    needed = closure().eager | (closure().late & late_needs(bundle, facts))
+    return {DISTRIBUTIONS.get(package, package) for package in needed}
+
+
+def late_needs(bundle: Path, facts: Mapping[str, Any]) -> frozenset[str]:
     """The packages that this release needs and not every one does."""
-    facts: Mapping[str, Any] = read_json(bundle / "application.json")
     index = facts.get("index") or {}
     graphs = [read_json(path) for path in sorted((bundle / "encoders").glob("*/encoder.json"))]
     return ALWAYS.union(

@@ -71,7 +71,9 @@ def test_a_decision_needs_a_name_and_a_reason(polyloom, command):
 def test_a_release_is_deleted_at_the_command_line(polyloom, home):
     ended = polyloom("releases", "shop", "--delete", "1")
     assert (ended.code, "version 1 is champion and cannot be deleted" in ended.said) == (2, True)
+    assert len(list((home / "models").glob("*/*"))) == 2
     facts = polyloom("releases", "shop", "--delete", "2", "--json").json
+    assert len(list((home / "models").glob("*/*"))) == 1
     assert (facts["version"], len(list((home / "releases" / "shop").iterdir()))) == ("2", 1)
     assert aliases(polyloom) == {"1": "champion"}
 

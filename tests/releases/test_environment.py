@@ -34,6 +34,10 @@ def test_a_graph_for_openvino_asks_for_it(tmp_path):
     assert "openvino" in serving_needs(tmp_path, {"index": None})
 
 
+def test_a_recommender_asks_for_what_holds_its_arrays(tmp_path):
+    assert "safetensors" in serving_needs(tmp_path, {"index": {}, "recommend": {"models": ["ease"]}})
+
+
 def test_a_learned_order_asks_for_more(tmp_path):
     (tmp_path / FOLDER / RANKING).mkdir(parents=True)
     assert "lightgbm" in serving_needs(tmp_path, {"index": {}})

@@ -116,7 +116,7 @@ def test_every_package_that_is_imported_late_is_known_to_some_release_or_to_none
     write_json(everything / "application.json", facts)
     write_json(everything / "encoders" / "text" / "encoder.json", {"runtime": "openvino_bf16"})
     (everything / "recommender" / "ranking").mkdir(parents=True)
-    assert closure().late == late_needs(everything) | NEVER
+    assert closure().late == late_needs(everything, facts) | NEVER
 
 
 def test_a_release_asks_for_what_it_needs_in_the_versions_it_was_made_with(shop):

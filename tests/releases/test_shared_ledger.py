@@ -11,7 +11,6 @@ from releases.ledger import Ledger
 from releases.registry import Registry
 from releases.shared_ledger import SharedLines, shared_lines
 
-pytest_plugins = ["tests.support.postgres"]
 pytestmark = pytest.mark.slow
 WHO = {"who": "ann", "why": "better"}
 
@@ -50,6 +49,12 @@ def move(self, alias, version):
 model_aliases.ModelAliases.move = move
 registry.promote({name!r}, "2", expected="1", who="victim", why="until it is killed")
 """
+
+
+@pytest.fixture(scope="module")
+def postgres_uri(postgres_server):
+    """The server's own database: MLflow's tables are made once for all tests here."""
+    return postgres_server.render_as_string(hide_password=False)
 
 
 @pytest.fixture
