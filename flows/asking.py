@@ -10,15 +10,30 @@ from flows.scenario_name import scenario_name
 from modalities.preparation.pictures import PicturePreparation
 from polyloom.errors import RequestError
 from polyloom.home import home
+from releases.changes import CHAMPION
+from releases.known_release import KnownRelease, known_release
 from releases.registry import Registered, Registry
 from releases.runtime import Runtime
 
 
 def open_release(given: str) -> Runtime:
     """The release behind `SCENARIO[@ALIAS]`, verified. Raises RequestError that says what there is."""
-    found = resolve(given)
+    found = known(given) or resolve(given)
     return Runtime.open(
         found.path, blobs=home() / "blobs", digest=found.digest, indexes=home() / "indexes" / found.scenario
+    )
+
+
+def known(given: str) -> KnownRelease | None:
+    """The release behind `SCENARIO[@ALIAS]` where the ledger tells it; None where the registry must be asked."""
+    settings.apply()
+    name, _, alias = given.partition("@")
+    return known_release(
+        scenario_name(name),
+        alias or CHAMPION,
+        tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
+        ledgers=home() / "ledger",
+        releases=home() / "releases",
     )
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from heads.probabilities import sigmoid
 
@@ -41,6 +40,9 @@ def fit_scaling(scores: np.ndarray, right: np.ndarray) -> Scaling:
         chance = Scaling(float(np.exp(slope)), float(shift))(scores).clip(SMALLEST, 1.0 - SMALLEST)
         likelihood = right * np.log(chance) + (1.0 - right) * np.log1p(-chance)
         return float(-likelihood.sum() + 0.5 * (parameters**2).sum() / PRIOR_DEVIATION**2)
+
+    # Serving imports this module and never fits: scipy would cost it most of a second.
+    from scipy.optimize import minimize
 
     slope, shift = minimize(cost, np.zeros(2), method="Nelder-Mead").x
     return Scaling(slope=float(np.exp(slope)), shift=float(shift))

@@ -1,7 +1,6 @@
 """How likely it is that two values belong together, from the cosine of their vectors."""
 
 import numpy as np
-from scipy.optimize import minimize
 
 from heads.decoder import Outputs, Truth
 
@@ -33,6 +32,9 @@ def fit_belonging(outputs: Outputs, truth: Truth) -> tuple[float, float]:
         right = np.logaddexp(0.0, -(curve[0] * together + curve[1])).mean()
         wrong = np.logaddexp(0.0, curve[0] * apart + curve[1]).mean()
         return float(0.5 * (right + wrong) + prior)
+
+    # Serving imports this module and never fits: scipy would cost it most of a second.
+    from scipy.optimize import minimize
 
     slope, offset = minimize(loss, START, method="L-BFGS-B").x
     return float(slope), float(offset)
