@@ -9,7 +9,9 @@ from polyloom.durable import locked
 from polyloom.errors import IntegrityError
 from polyloom.home import home
 from polyloom.progress import Progress
+from releases.model_folder import MODELS
 from releases.objects import OBJECTS, ObjectStore, share
+from releases.pyfunc_names import BUNDLE
 
 # No bundle takes so long to be written: what lies beside bundles that long was left by a killed process.
 LEFT_SECONDS = 24 * 3600
@@ -20,10 +22,13 @@ def tidy(*, progress: Progress) -> dict[str, Any]:
     objects = ObjectStore(home() / OBJECTS)
     damaged, saved = [], 0
     folders = sorted(path for path in (home() / "releases").glob("[!.]*/[!.]*") if path.is_dir())
-    with progress.stage("bundles", total=len(folders), unit="bundles") as bar:
-        for folder in folders:
+    # What MLflow loads has the same files once more, which would keep those that are replaced.
+    models = sorted((home() / MODELS).glob(f"[!.]*/[!.]*/{BUNDLE}"))
+    with progress.stage("bundles", total=len(folders) + len(models), unit="bundles") as bar:
+        for folder in [*folders, *models]:
             try:
-                saved += share(folder, objects)
+                shared = share(folder, objects)
+                saved += 0 if folder in models else shared
             except IntegrityError as error:
                 damaged.append(str(error))
             bar.advance()
@@ -43,6 +48,7 @@ def remove_left() -> int:
     """Remove what processes that were killed while they imported or published left; gives how many folders."""
     with locked(home() / "locks" / "incoming"):
         going = [*(home() / "incoming").glob("*"), *filter(is_old, (home() / "releases").glob("*/.*"))]
+        going += filter(is_old, (home() / MODELS).glob("*/.*"))
         for path in going:
             shutil.rmtree(path)
     return len(going)

@@ -115,10 +115,10 @@ def share(folder: Path, objects: ObjectStore) -> int:
     manifest = verify(folder)
     saved = 0
     for name, entry in manifest.files.items():
-        path = folder / name
-        if path.stat().st_nlink > 1:
+        path, stored = folder / name, objects.path(entry.sha256)
+        is_known = stored.exists()
+        if is_known and stored.samefile(path):
             continue
-        is_known = objects.path(entry.sha256).exists()
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".shared.") as draft:
             if objects.place(path, Path(draft) / "file", entry) and is_known:
                 (Path(draft) / "file").replace(path)

@@ -23,6 +23,7 @@ from releases.promise import Promise
 from releases.registry import SCENARIO_NAME, Registered, Registry
 from releases.runtime import Runtime
 from retrieval.answering.asking import Answered
+from retrieval.answering.candidates import Citation
 from retrieval.exploring.judging import Judged
 from ui.asking import (
     Choice,
@@ -55,7 +56,7 @@ from ui.following import (
 from ui.uses import Explored, Offered, ask, explore, explores, exposures, feedback, recommend, users
 
 __all__ = [
-    "Answer", "Answered", "Change", "Choice", "Evidence", "Explanation", "Explored", "ExposureReport",
+    "Answer", "Answered", "Change", "Choice", "Citation", "Evidence", "Explanation", "Explored", "ExposureReport",
     "FilterError", "Found", "Inputs", "Item", "Judged", "KnownRow", "Links", "Offered", "Overview", "Part",
     "PolyloomError", "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime",
     "StageView", "approve", "ask", "champion", "check_picture", "explain", "explore", "explores", "exposures",

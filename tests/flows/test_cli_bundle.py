@@ -97,7 +97,7 @@ def test_the_same_release_again_is_there_already(there, carried, tmp_path, monke
     assert "champion" in named.said
     store = releases(tmp_path, monkeypatch)
     assert [one.version for one in store.versions("shop")] == ["1"]
-    assert store.resolve("shop").aliases == ("candidate", "champion", "imported")
+    assert store.resolve("shop").aliases == ("champion", "imported")
     assert len(list((home() / "releases" / "shop").iterdir())) == 1
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from retrieval.answering.candidates import Citation
 from ui import look, service
 from ui.views.choosing import opened_for
 
@@ -65,7 +64,7 @@ def _answer(found: service.Answered) -> None:
             _guesses(found.hand_over.guesses)
 
 
-def _guesses(guesses: Sequence[Citation]) -> None:
+def _guesses(guesses: Sequence[service.Citation]) -> None:
     """Known questions with their answers, or what was read in documents."""
     if guesses[0].reply is not None:
         rows = [[one.id, one.text, one.reply or ""] for one in guesses]
@@ -74,7 +73,7 @@ def _guesses(guesses: Sequence[Citation]) -> None:
     st.html(look.table(["document", "read there"], [[_place(one), one.text] for one in guesses]))
 
 
-def _place(cited: Citation) -> str:
+def _place(cited: service.Citation) -> str:
     """Where the cited words stand: the row, or the document with page and characters."""
     if cited.reply is not None:
         return f"{cited.source} {cited.id}"
