@@ -27,6 +27,7 @@ from releases.found import Found, Hit, Wishes
 from releases.live_index import LiveIndex
 from releases.live_uses import LiveUses, uses_place
 from releases.query_vectors import QueryVectors
+from releases.readable_rows import check_rows, readable_rows
 from releases.search import Asked, Searcher
 
 if TYPE_CHECKING:
@@ -384,22 +385,3 @@ class Runtime:
         """How much this modality's ranking counts: a text whose words the encoder does not know counts little."""
         known_share = getattr(self.preparations[name], "known_share", None)
         return float(known_share(str(value)) ** 2) if known_share else 1.0
-
-
-def check_rows(heads: Mapping[str, OnnxHead], present: Mapping[str, np.ndarray]) -> None:
-    """Raises RequestError for a row that has nothing that any of the tasks reads."""
-    given = np.any([readable_rows(head, present) for head in heads.values()], axis=0)
-    if not given.all():
-        told = "; ".join(f"task {task!r} reads {read_by(head)}" for task, head in heads.items())
-        raise RequestError(f"Row {int(np.argmin(given)) + 1} has nothing that a task reads: {told}.")
-
-
-def readable_rows(head: OnnxHead, present: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Which rows have something that the head reads, bool [rows]; of a pair, both."""
-    enough = np.all if head.reads == "pair" else np.any
-    return np.asarray(enough([present[name] for name in head.inputs], axis=0))
-
-
-def read_by(head: OnnxHead) -> str:
-    """What a head reads, in words."""
-    return " and ".join(head.inputs) + ", both at once" if head.reads == "pair" else ", ".join(head.inputs)
