@@ -70,7 +70,10 @@ def write_report(job: Job, verdict: Verdict, *, version: str, champion: Register
         challenger=version,
         champion=None if champion is None else champion.version,
     )
-    write_json(folder / AGAINST, {"version": version, "run_id": None if champion is None else champion.run_id})
+    against: dict[str, str | None] = {"champion": None, "run_id": None}
+    if champion is not None:
+        against = {"champion": champion.version, "run_id": champion.run_id}
+    write_json(folder / AGAINST, {"version": version, **against})
 
 
 def report_folder(job: Job) -> Path:

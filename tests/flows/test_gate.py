@@ -78,7 +78,7 @@ def test_both_are_judged_by_the_same_rows_and_the_report_says_by_which(gated):
         assert said in text
         assert said in page or said == "McNemar"
     assert (folder / PICTURE).stat().st_size > 5000
-    assert read_json(folder / AGAINST) == {"version": "2", "run_id": None}
+    assert read_json(folder / AGAINST) == {"version": "2", "champion": "1", "run_id": None}
 
 
 def test_a_first_champion_has_a_report_without_a_picture(gated):

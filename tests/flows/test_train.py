@@ -256,6 +256,13 @@ def test_a_challenger_that_is_not_better_is_refused_then_promoted_and_rolled_bac
     assert result["gate"]["champion_value"] is not None
     assert str(client.get_model_version_by_alias("toys", "champion").version) == "1"
     assert [run.info.status for run in runs(client, "toys")] == ["FINISHED", "FINISHED"]
+    own, other = result["mlflow_run_id"], first.json["mlflow_run_id"]
+    report = {"gate/gate.html", "gate/gate.md", "gate/gate.png"}
+    assert {entry.path for entry in client.list_artifacts(own, "gate")} == report
+    assert len(client.list_artifacts(other, "gate/challenged_by_2")) == len(report)
+    address = f"runs:/{own}/gate/gate.html"
+    assert client.get_model_version("toys", "2").tags["polyloom.gate_report"] == address
+    assert client.get_model_version("toys", "1").tags["polyloom.gate_report.challenged_by_2"] == address
 
     versions = polyloom("releases", "toys", "--json").json
     assert [entry["version"] for entry in versions] == ["2", "1"]
