@@ -36,4 +36,6 @@ def run_demo(*, progress: Progress) -> None:
     click.echo("  make ui")
     click.echo("  .venv/bin/polyloom search shop --text 'a red lamp' --where 'price < 60'")
     click.echo("  .venv/bin/polyloom search support --text '我的包裹在哪里？'")
+    click.echo("  .venv/bin/polyloom ask support 'How can I pay?'")
+    click.echo("  .venv/bin/polyloom recommend shop --user u157")
     click.echo("  .venv/bin/polyloom predict support --text 'Where is my parcel?'")
