@@ -1,5 +1,6 @@
 """Whether the promise about a release's answers still holds: for its index as it was, and questions as they were."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,10 +41,14 @@ class Promise:
         return Threshold.from_json(self._record["threshold"])
 
     def note(self, question: str, score: float) -> None:
-        """Note how sure the release was of a question that stood alone; what has no words was none."""
+        """Note how sure the release was of a question that stood alone; what has no words was none.
+
+        A disk that is full, or not ours to write to, costs the note and never the answer.
+        """
         log = self._log
         if log is not None and LETTER.search(question):
-            log.add(score)
+            with contextlib.suppress(OSError):
+                log.add(score)
 
     def broken(self) -> str | None:
         """Why nothing is promised any more; None where the promise holds, or never was given."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from flows.stages.gate_scoring import Row, Scored, Trial
 from flows.stages.job import Job
 from polyloom.durable import read_json
@@ -11,6 +13,7 @@ from polyloom.errors import IntegrityError
 from polyloom.home import home
 from releases.bundle import read_manifest
 from releases.load_test import LoadTest, load_test, told
+from releases.readable_rows import readable_rows
 from releases.registry import Registered
 from releases.runtime import Runtime
 
@@ -65,8 +68,7 @@ def loaded_elsewhere(
     gate = job.scenario.gate
     if not gate.load_test and gate.limits.p95_milliseconds is None:
         return None, None
-    rows = [askable(runtime, trial.task, row) for row in trial.rows[:LOADED_ROWS]]
-    rows = [row for row in rows if row]
+    rows = asked_rows(runtime, trial)
     try:
         found = load_test(
             tracking_uri=tracking_uri, ledgers=home() / "ledger", scenario=job.scenario.name, version=version,
@@ -77,6 +79,17 @@ def loaded_elsewhere(
     here = [told(one.answers.get(trial.task)) for one in runtime.predict(rows)] if rows else []
     differing = sum(not same(one, there) for one, there in zip(here, found.answers, strict=True))
     return found, f"{differing} of {len(rows)} answers differ when it is loaded elsewhere" if differing else None
+
+
+def asked_rows(runtime: Runtime, trial: Trial) -> list[Row]:
+    """The first rows, without those of which the task can read nothing."""
+    rows = [askable(runtime, trial.task, row) for row in trial.rows[:LOADED_ROWS]]
+    head = runtime.heads[trial.task]
+    present = {
+        name: np.array([runtime.preparations[name].value(row) is not None for row in rows], dtype=bool)
+        for name in head.inputs
+    }
+    return [rows[place] for place in np.flatnonzero(readable_rows(head, present)).tolist()]
 
 
 def askable(runtime: Runtime, task: str, row: Row) -> Row:

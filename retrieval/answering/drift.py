@@ -4,6 +4,7 @@ The scores of the last questions are held against those of the calibration rows 
 Smirnov (Smirnov, "On the estimation of the discrepancy between empirical curves", 1939).
 """
 
+import contextlib
 import json
 import math
 from collections.abc import Sequence
@@ -62,7 +63,9 @@ class ScoreLog:
         if len(lines) > MOST_LINES:
             # A number of whole windows goes, so that the windows after it stay what they were.
             lines = lines[(len(lines) - KEPT_LINES) // WINDOW * WINDOW :]
-            replace_file(self.path, b"".join(line + b"\n" for line in lines))
+            # Where nothing can be written the file stays long, and the windows are the same.
+            with contextlib.suppress(OSError):
+                replace_file(self.path, b"".join(line + b"\n" for line in lines))
         return [score for line in lines if (score := _number(line)) is not None]
 
     def clear(self) -> None:

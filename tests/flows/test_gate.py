@@ -9,13 +9,14 @@ import yaml
 from flows.gate_report import MARKDOWN, PAGE, PICTURE
 from flows.scenario_file import load_scenario
 from flows.stages.gate import AGAINST, pass_gate, report_folder
-from flows.stages.gate_limits import same
+from flows.stages.gate_limits import asked_rows, same
 from flows.stages.gate_scoring import trial_of
 from flows.stages.release import registry
 from polyloom.durable import read_json
 from polyloom.errors import IntegrityError, ScenarioError
 from polyloom.progress import SILENT
 from releases.load_test import load_test
+from releases.runtime import Runtime
 from tests.flows.test_zero_shot import write_wishes
 from tests.support.stage_runs import job_for, packaged
 
@@ -113,6 +114,14 @@ def test_a_release_that_cannot_be_loaded_from_the_registry_is_told(gated):
         load_test(
             tracking_uri=uri, ledgers=folder / "home" / "ledger", scenario="wishes", version="9", task="label", rows=[]
         )
+
+
+def test_a_row_without_anything_to_read_is_not_asked(gated):
+    runtime = Runtime.open(gated[3][1])
+    trial = trial_of(gated[2][1])
+    kept = asked_rows(runtime, trial)
+    empty = [{**row, "text": given} for row, given in zip(trial.rows[:3], (None, "", "  "), strict=True)]
+    assert asked_rows(runtime, trial._replace(rows=[*empty, *trial.rows[3:]])) == kept[3:]
 
 
 def test_answers_of_two_processes_are_the_same_but_for_the_last_digits():

@@ -146,6 +146,13 @@ def test_other_questions_void_the_promise_and_say_what_to_do(shop):
     assert over.hand_over.guesses == found.citations
 
 
+def test_a_log_that_cannot_be_written_costs_no_answer(shop):
+    _, runtime = shop
+    # A folder in its place: root may write to any file.
+    (place_of(runtime) / ASKED).mkdir(parents=True)
+    assert runtime.ask("my red shoe is lost").text is not None
+
+
 def test_a_release_without_remembered_scores_makes_no_alarm(shop):
     _, runtime = shop
     record = read_json(runtime.folder / RECORD)
