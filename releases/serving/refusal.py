@@ -1,0 +1,39 @@
+"""What a request is answered with that is not served, as RFC 9457 has it: `application/problem+json`."""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+PROBLEM = "application/problem+json"
+
+
+class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a failure)
+    """A request that is refused. `reason` is a code such as `busy`, which metrics count by; `detail` is for people.
+
+    Neither may hold anything that came with the request, unless the request's own sender alone will see it and it is
+    said in `detail`: logs, metrics and traces get `reason` and `status`.
+    """
+
+    def __init__(
+        self, status: int, reason: str, detail: str, *, retry_after_seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+        self.headers = dict(headers or {})
+        if retry_after_seconds is not None:
+            self.headers["Retry-After"] = str(max(1, math.ceil(retry_after_seconds)))
+
+    def problem(self, request_id: str) -> dict[str, Any]:
+        """The body of the answer."""
+        return {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "reason": self.reason,
+            "detail": self.detail,
+            "request_id": request_id,
+        }
