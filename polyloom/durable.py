@@ -18,6 +18,9 @@ from typing import Any
 
 CHUNK_BYTES = 1 << 20
 SYNCED_AT_ONCE = 16
+# A service of another user reads what is stored, except what only its owner may see.
+FOR_EVERYBODY = 0o644
+FOR_ITS_OWNER = 0o600
 
 
 def file_digest(path: Path) -> str:
@@ -53,6 +56,19 @@ def replace_file(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def replace_private_file(path: Path, content: bytes) -> None:
+    """The same for a file that its owner alone may read, in a folder that is its owner's alone (0600 in 0700)."""
+    private_folder(path.parent)
+    _replace(path, content, settle=os.fsync, mode=FOR_ITS_OWNER)
+    sync_folder(path.parent)
+
+
+def private_folder(folder: Path) -> None:
+    """A folder that its owner alone may enter; made, or closed to others if it is there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
 def place_file(path: Path, content: bytes) -> None:
     """Put a new file in its place in one step, for one of many; a power cut may take its content until `sync_files`."""
     _replace(path, content, settle=_nothing)
@@ -67,7 +83,7 @@ def sync_files(paths: Sequence[Path]) -> None:
         sync_folder(folder)
 
 
-def _replace(path: Path, content: bytes, *, settle: Callable[[int], None]) -> None:
+def _replace(path: Path, content: bytes, *, settle: Callable[[int], None], mode: int = FOR_EVERYBODY) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -75,8 +91,7 @@ def _replace(path: Path, content: bytes, *, settle: Callable[[int], None]) -> No
             stream.write(content)
             stream.flush()
             settle(stream.fileno())
-        # A service of another user reads these too.
-        Path(name).chmod(0o644)
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -21,6 +21,7 @@ from polyloom.durable import (
     read_json,
     rename_new,
     replace_file,
+    replace_private_file,
     sync_files,
     write_json,
 )
@@ -206,3 +207,15 @@ def test_a_folder_of_a_cache_is_used_again(tmp_path):
 
 def test_json_on_one_line(tmp_path):
     assert json_line({"a": [1, "é"]}) == '{"a":[1,"é"]}\n'.encode()
+
+
+def test_a_private_file_is_its_owners_alone_also_where_the_folder_was_open(tmp_path):
+    folder = tmp_path / "open"
+    folder.mkdir(mode=0o755)
+    replace_private_file(folder / "secret", b"one")
+    replace_private_file(folder / "secret", b"two")
+    assert (folder / "secret").read_bytes() == b"two"
+    assert (folder / "secret").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    replace_file(folder / "plain", b"x")
+    assert (folder / "plain").stat().st_mode & 0o777 == 0o644
