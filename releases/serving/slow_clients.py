@@ -1,0 +1,69 @@
+"""Clients that would hold a connection for nothing are cut off: slow or endless headers, unread answers, floods.
+
+uvicorn limits neither how long the head of a request may take nor its size (on httptools), nor how slowly an answer may
+be read, nor how many connections are open. What the body of a request may do is not judged here.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientLimits:
+    """What one client may take.
+
+    `head_seconds` for a request's first line and headers to be whole, `head_bytes` for their size, `read_seconds` for
+    what was written to be read, `connections` open at once; when all are taken, one whose first request has not come
+    within `patient_seconds` makes room, else the new one is turned away. A client that is turned away may read why for
+    `linger_seconds`. Idle time between two requests is uvicorn's own `timeout_keep_alive`.
+    """
+
+    head_seconds: float = 10.0
+    head_bytes: int = 32 * 1024
+    read_seconds: float = 20.0
+    connections: int = 1000
+    patient_seconds: float = 1.0
+    linger_seconds: float = 1.0
+
+
+def nobody_counts(_reason: str) -> None:
+    """Clients that are cut off are not counted."""
+
+
+def guarded_protocol(limits: ClientLimits, *, cut_off: Callable[[str], None] = nobody_counts) -> type[asyncio.Protocol]:
+    """The class for `uvicorn.Config(http=..., ws="none")`: on httptools where that is installed, else on h11.
+
+    `cut_off` hears the reason each time a client is turned away or cut off: `slow_headers`, `long_headers`,
+    `malformed`, `slow_reader`, `made_room`, `too_many_connections`.
+    """
+    return (on_httptools if find_spec("httptools") else on_h11)(limits, cut_off)
+
+
+def on_httptools(limits: ClientLimits, cut_off: Callable[[str], None]) -> type[asyncio.Protocol]:
+    """On httptools, which is C."""
+    from releases.serving.guarded_httptools import GuardedHttptools
+
+    class Guarded(GuardedHttptools):
+        """The protocol with these limits."""
+
+        def cut_off(self, reason: str) -> None:
+            cut_off(reason)
+
+    Guarded.limits = limits
+    return Guarded
+
+
+def on_h11(limits: ClientLimits, cut_off: Callable[[str], None]) -> type[asyncio.Protocol]:
+    """On h11, which is Python."""
+    from releases.serving.guarded_h11 import GuardedH11
+
+    class Guarded(GuardedH11):
+        """The protocol with these limits."""
+
+        def cut_off(self, reason: str) -> None:
+            cut_off(reason)
+
+    Guarded.limits = limits
+    return Guarded
