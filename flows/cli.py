@@ -19,6 +19,7 @@ from flows.cli_options import AS_JSON, SCENARIO
 from flows.cli_output import emit, table
 from flows.cli_recommend import recommend
 from flows.cli_releases import RELEASE_COMMANDS
+from flows.cli_replay import replay
 from flows.cli_search import search
 from flows.cli_techniques import techniques
 from flows.cli_tokens import tokens
@@ -240,7 +241,8 @@ def doctor(models: str | None, *, as_json: bool) -> None:
 
 
 for command in (
-    *COMMANDS, *RELEASE_COMMANDS, ask, bench, bundle, exposures, feedback, index, recommend, search, techniques, tokens,
+    *COMMANDS, *RELEASE_COMMANDS, ask, bench, bundle, exposures, feedback, index, recommend, replay, search,
+    techniques, tokens,
     tune,
 ):  # fmt: skip
     main.add_command(command)

@@ -257,12 +257,14 @@ class Runtime:
         conversation: "Conversation | None" = None,
         k: int | None = None,
         generate: "Generate | None" = None,
+        noted: bool = True,
     ) -> "Answered":
         """An answer with what it rests on, or a hand-over with the best guesses where it is not sure enough.
 
         What is read in a text may be put into other words by `generate`, of the question and the citations, or by the
         scenario's generator; a text that the citations do not say is not shown. Where the promise about its answers
-        does not hold any more the answer says so, or is handed over where the scenario says so.
+        does not hold any more the answer says so, or is handed over where the scenario says so. A question that is
+        not new, such as one that is asked again to check an answer, is not to be `noted`.
 
         Raises RequestError where the release answers nothing.
         """
@@ -271,7 +273,7 @@ class Runtime:
 
         k = k or self.facts["answer"]["guesses"]
         found = ask(self, promise.folder, question, conversation=conversation, k=k, generate=generate)
-        if conversation is None:
+        if conversation is None and noted:
             promise.note(question, found.score)
         return promise.held(found, question, conversation)
 
@@ -311,6 +313,13 @@ class Runtime:
             raise RequestError(f"{self.name!r} has no index. Add a section `index` to its scenario and run it again.")
         with self._lock:
             return self._index.searcher()
+
+    @property
+    def uses(self) -> str:
+        """What recommends and answers now: `sealed` with the release, or the name of what was made later."""
+        with self._lock:
+            folder = self._uses.present().folder
+        return "sealed" if folder == self.folder else folder.name
 
     def items(self) -> pa.Table:
         """The items' columns, one row an item, in the index's present state."""
