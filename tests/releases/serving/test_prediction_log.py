@@ -206,7 +206,8 @@ def test_a_full_disk_costs_what_comes_last_and_no_time(small_disk, opened):
 def test_a_file_that_may_not_grow_any_more_loses_no_line_that_was_written(tmp_path):
     code = f"""if True:
         import resource, sys, time
-                from releases.serving.prediction_log import PredictionLog
+        from pathlib import Path
+        from releases.serving.prediction_log import PredictionLog
         from tests.support.served import one_row, until
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 200_000))
         log = PredictionLog(Path({str(tmp_path)!r}), sync_seconds=0.01, retry_seconds=0.01)
