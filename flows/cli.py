@@ -21,6 +21,7 @@ from flows.cli_recommend import recommend
 from flows.cli_releases import RELEASE_COMMANDS
 from flows.cli_replay import replay
 from flows.cli_search import search
+from flows.cli_serve import serve
 from flows.cli_techniques import techniques
 from flows.cli_tokens import tokens
 from flows.cli_tune import tune
@@ -241,9 +242,8 @@ def doctor(models: str | None, *, as_json: bool) -> None:
 
 
 for command in (
-    *COMMANDS, *RELEASE_COMMANDS, ask, bench, bundle, exposures, feedback, index, recommend, replay, search,
-    techniques, tokens,
-    tune,
+    *COMMANDS, *RELEASE_COMMANDS, ask, bench, bundle, exposures, feedback, index, recommend, replay, search, serve,
+    techniques, tokens, tune,
 ):  # fmt: skip
     main.add_command(command)
 

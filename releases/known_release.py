@@ -13,11 +13,12 @@ from releases.promotion import open_intent
 
 
 class KnownRelease(NamedTuple):
-    """A scenario's bundle with its digest."""
+    """A scenario's bundle with its digest, and the version that it is registered as."""
 
     scenario: str
     path: Path
     digest: str
+    version: str
 
 
 def known_release(
@@ -37,6 +38,6 @@ def known_release(
     made = changes(ledger)
     version = standing(made).aliases.get(alias)
     digest = next((one.digest for one in reversed(made) if one.version == version), None)
-    if digest is None or not (releases / scenario / digest).is_dir():
+    if version is None or digest is None or not (releases / scenario / digest).is_dir():
         return None
-    return KnownRelease(scenario, releases / scenario / digest, digest)
+    return KnownRelease(scenario, releases / scenario / digest, digest, version)

@@ -1,11 +1,23 @@
 """Which rows a task can read, and what is said of one that none can."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from heads.onnx import OnnxHead
+from modalities.preparation.protocol import Preparation
 from polyloom.errors import RequestError
+
+
+def check_presence(
+    heads: Mapping[str, OnnxHead], preparations: Mapping[str, Preparation], rows: Sequence[Mapping[str, object]]
+) -> None:
+    """The same as `check_rows`, before anything is computed."""
+    read = dict.fromkeys(name for head in heads.values() for name in head.inputs)
+    check_rows(
+        heads,
+        {name: np.array([preparations[name].value(row) is not None for row in rows], bool) for name in read},
+    )
 
 
 def check_rows(heads: Mapping[str, OnnxHead], present: Mapping[str, np.ndarray]) -> None:

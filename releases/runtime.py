@@ -23,6 +23,8 @@ from modalities.preparation.protocol import Preparation
 from polyloom.durable import read_json
 from polyloom.errors import RequestError
 from releases.bundle import verify
+from releases.embedding_memory import EmbeddingMemory
+from releases.encoding import encode
 from releases.found import Found, Hit, Wishes
 from releases.live_index import LiveIndex
 from releases.live_uses import LiveUses, uses_place
@@ -54,14 +56,17 @@ class Runtime:
     """One verified bundle, opened. Safe to share between threads."""
 
     def __init__(
-        self, *, folder: Path, digest: str, facts: dict[str, Any], blobs: Path | None, indexes: Path | None = None
-    ) -> None:
+        self, *, folder: Path, digest: str, facts: dict[str, Any], blobs: Path | None, indexes: Path | None = None,
+        threads: int = 0, remember: int = 0,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.digest = digest
         self.name: str = facts["name"]
         self.title: str = facts["title"]
         self.facts = facts
         self.blobs = blobs
+        self._threads = threads
+        self._memory = EmbeddingMemory(kept=remember) if remember else None
         self.preparations: dict[str, Preparation] = {
             name: load_preparation(folder / "preparation" / name) for name in facts["modalities"]
         }
@@ -78,16 +83,22 @@ class Runtime:
 
     @classmethod
     def open(
-        cls, bundle: Path, *, blobs: Path | None = None, digest: str | None = None, indexes: Path | None = None
-    ) -> "Runtime":
+        cls, bundle: Path, *, blobs: Path | None = None, digest: str | None = None, indexes: Path | None = None,
+        threads: int = 0, remember: int = 0,
+    ) -> "Runtime":  # fmt: skip
         """Verify every byte of a bundle, then open it.
 
         `blobs` is where the items' pictures lie, `indexes` where the scenario's index lies if it changes after the
-        release. Raises IntegrityError naming the file that is not as it was sealed.
+        release. A call uses so many `threads`, 0 for as many as there are cores; of each encoder the embeddings of so
+        many last texts are remembered, if that changes no bit. Raises IntegrityError naming a file that is not as it
+        was sealed.
         """
         manifest = verify(bundle, expected=digest)
         facts = read_json(bundle / "application.json")
-        return cls(folder=bundle, digest=manifest.digest, facts=facts, blobs=blobs, indexes=indexes)
+        return cls(
+            folder=bundle, digest=manifest.digest, facts=facts, blobs=blobs, indexes=indexes, threads=threads,
+            remember=remember,
+        )  # fmt: skip
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -171,9 +182,12 @@ class Runtime:
         encoder = self.encoders[modality]
         result = np.zeros((len(values), encoder.dim), dtype=np.float32)
         places = [place for place, value in enumerate(values) if value is not None]
-        for start in range(0, len(places), encoder.batch_size):
-            part = places[start : start + encoder.batch_size]
-            result[part] = encoder(self.preparations[modality]([values[place] for place in part]))
+        if not places:
+            return result
+        given = [values[place] for place in places]
+        work = functools.partial(encode, encoder, self.preparations[modality])
+        memory = self._memory if isinstance(encoder, OnnxEncoder) else None
+        result[places] = work(given) if memory is None else memory.embed(modality, given, work)
         return result
 
     def project(self, task: str, modality: str, values: Sequence[object | None]) -> np.ndarray:
@@ -356,11 +370,11 @@ class Runtime:
     def _encoder(self, name: str, entry: dict[str, Any]) -> OnnxEncoder | VectorEncoder:
         if entry["encoder"] == "vector":
             return VectorEncoder(digest=entry["digest"], dim=entry["dim"])
-        return OnnxEncoder(self.folder / "encoders" / name, digest=entry["digest"])
+        return OnnxEncoder(self.folder / "encoders" / name, digest=entry["digest"], threads=self._threads)
 
     def _head(self, task: str) -> OnnxHead:
         folder = self.folder / "heads" / task
-        return OnnxHead(folder, session=open_session(folder / "model.onnx"))
+        return OnnxHead(folder, session=open_session(folder / "model.onnx", threads=self._threads))
 
     def _side(self, task: str, modality: str) -> OnnxSide:
         with self._lock:

@@ -21,11 +21,11 @@ class OnnxEncoder:
 
     batch_size = 16
 
-    def __init__(self, folder: Path, *, digest: str) -> None:
+    def __init__(self, folder: Path, *, digest: str, threads: int = 0) -> None:
         self.digest = digest
         facts = read_json(folder / "encoder.json")
         self.dim: int = facts["dim"]
-        self._session = open_graph(folder / "model.onnx", runtime=facts.get("runtime", "onnxruntime"))
+        self._session = open_graph(folder / "model.onnx", runtime=facts.get("runtime", "onnxruntime"), threads=threads)
         self._accepted = {given.name for given in self._session.get_inputs()}
         self._given = tuple(output.name for output in self._session.get_outputs())
 

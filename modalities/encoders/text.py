@@ -42,8 +42,10 @@ class TextEncoder(nn.Module):
             tokens = self._windows(input_ids, attention_mask, token_type_ids, window=self.window)
         if self.pooling == "cls":
             return Embeddings(pooled=tokens[:, 0], tokens=tokens)
-        real = attention_mask.unsqueeze(-1).to(tokens.dtype)
-        return Embeddings(pooled=(tokens * real).sum(1) / real.sum(1).clamp(min=1.0), tokens=tokens)
+        real = attention_mask.unsqueeze(1).to(tokens.dtype)
+        # As a product: ONNX Runtime adds up in another order where a sum's batch is a single row, and then the same
+        # text has other last bits alone than among others.
+        return Embeddings(pooled=(real @ tokens).squeeze(1) / real.sum(2).clamp(min=1.0), tokens=tokens)
 
     def token_embedding(self) -> Tensor:
         """The matrix [vocabulary, dim] that tokens are looked up in."""

@@ -1,5 +1,6 @@
 """Text to hashed character n-grams: needs no weights and no word boundaries, so Chinese is as good as English."""
 
+import math
 import re
 import unicodedata
 import zlib
@@ -27,6 +28,7 @@ class CharacterPreparation:
         self.sizes = tuple(sizes)
         self._dim = dim
         self._rarity = rarity.astype(np.float32)
+        self._rarities: list[float] = self._rarity.tolist()
 
     @classmethod
     def fit(
@@ -53,10 +55,19 @@ class CharacterPreparation:
         """Unit vectors of a batch of texts; a text without any letter or digit is all zeros."""
         vector = np.zeros((len(values), self._dim), dtype=np.float32)
         for line, text in enumerate(values):
-            for place, sign, count in hashed(str(text), sizes=self.sizes, dim=self._dim):
-                vector[line, place] += sign * (1.0 + np.log(count)) * self._rarity[place]
+            found = self._weights(str(text))
+            vector[line, list(found)] = list(found.values())
         norms = np.linalg.norm(vector, axis=1, keepdims=True)
         return {"vector": vector / np.where(norms > 0, norms, 1.0)}
+
+    def _weights(self, text: str) -> dict[int, float]:
+        """Each place's sum. numpy would take most of the time for single numbers, so it sees the whole line only."""
+        found: dict[int, float] = {}
+        for place, sign, count in hashed(text, sizes=self.sizes, dim=self._dim):
+            weight = sign * (1.0 + math.log(count)) * self._rarities[place]
+            # Sums are rounded to float32 at each step, as they always were.
+            found[place] = weight + float(np.float32(found[place])) if place in found else weight
+        return found
 
     def save(self, folder: Path) -> None:
         """Write the settings and the rarities."""

@@ -51,7 +51,13 @@ def predict(runtime: Runtime, rows: Sequence[Row], options: dict[str, Any], _not
 def search(runtime: Runtime, rows: Sequence[Row], options: dict[str, Any], _noted: bool) -> list[Any]:  # noqa: FBT001
     """The `hits` of each row, and `facets` where they are counted."""
     found = [runtime.find(Wishes(**options), **row) for row in rows]
-    return [plain(asdict(one)) for one in found]
+    return [
+        {
+            "hits": [plain(asdict(hit)) for hit in one.hits],
+            "facets": {name: [each._asdict() for each in counts] for name, counts in one.facets.items()},
+        }
+        for one in found
+    ]
 
 
 def recommend(runtime: Runtime, rows: Sequence[Row], options: dict[str, Any], _noted: bool) -> list[Any]:  # noqa: FBT001

@@ -6,6 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 PROBLEM = "application/problem+json"
+REASONS = frozenset({
+    "bad_request", "body_too_large", "body_too_slow", "busy", "closing", "damaged", "failed", "gone",
+    "insufficient_scope", "invalid_token", "no_feedback", "no_json", "no_such_method", "no_such_path",
+    "no_such_scenario", "no_token", "picture_too_large", "rate_limited", "text_too_long", "token_expired",
+    "token_revoked", "tokens_unreadable", "too_many_found", "too_many_rows", "too_slow", "unavailable",
+    "wrong_host", "wrong_request", "wrong_scheme", "wrong_tokens",
+})  # fmt: skip
+"""Every reason that there is: what metrics count by must be a closed list."""
 
 
 class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a failure)
@@ -25,7 +33,7 @@ class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a failure)
         self.detail = detail
         self.headers = dict(headers or {})
         if retry_after_seconds is not None:
-            self.headers["Retry-After"] = str(max(1, math.ceil(retry_after_seconds)))
+            self.headers["Retry-After"] = str(seconds_to_wait(retry_after_seconds))
 
     def problem(self, request_id: str) -> dict[str, Any]:
         """The body of the answer."""
@@ -37,3 +45,8 @@ class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a failure)
             "detail": self.detail,
             "request_id": request_id,
         }
+
+
+def seconds_to_wait(wait: float) -> int:
+    """Whole seconds for `Retry-After`, at least one."""
+    return max(1, math.ceil(wait))

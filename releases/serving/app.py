@@ -1,0 +1,201 @@
+"""The application: paths, what they take and give, and who answers; for any ASGI server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
+
+from polyloom.version import VERSION
+from releases.serving import schemas
+from releases.serving.batches import Outcome
+from releases.serving.context import KEY, Context
+from releases.serving.guard import Guard
+from releases.serving.refusal import PROBLEM, Refused
+from releases.serving.service import Service
+
+JSON = "application/json"
+WRONG = 40
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.Problem, "description": said, "content": {PROBLEM: {}}}
+    for status, said in {
+        401: "No token, or one that does not count.",
+        403: "The token is for something else.",
+        404: "There is no such scenario here.",
+        413: "Too large: the body, a picture, a text, or too many rows.",
+        422: "The request is wrong; `detail` says what is allowed.",
+        429: "Too much at once: try again after `Retry-After` seconds.",
+        503: "Not now.",
+        504: "No answer in time.",
+    }.items()
+}
+DESCRIPTION = """The champions of a polyloom home. Every answer names the release that gave it, and the id by which
+`polyloom replay` gives the same scores again. A refused request is answered with `application/problem+json`."""
+
+
+def create_app(service: Service, *, origins: Sequence[str] = ()) -> FastAPI:
+    """The application over a service; the service is closed with it. Pages of `origins` alone may ask it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(service.close)
+
+    app = FastAPI(
+        title="polyloom", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None,
+        servers=None, separate_input_output_schemas=False,
+    )  # fmt: skip
+    app.add_middleware(Guard, observing=service)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "x-request-id"], expose_headers=["x-request-id"],
+        )  # fmt: skip
+    app.add_exception_handler(HTTPException, no_such_path)
+    app.add_exception_handler(RequestValidationError, wrong_body)
+    add_state(app, service)
+    add_actions(app, service)
+    if not service.is_open:
+        secure(app)
+    return app
+
+
+def add_state(app: FastAPI, service: Service) -> None:
+    """What the server says of itself."""
+
+    @app.get("/", tags=["state"], summary="Where to go")
+    async def home() -> dict[str, Any]:
+        paths = {"openapi": "/openapi.json", "scenarios": "/v1", "ready": "/ready", "metrics": "/metrics"}
+        return {"name": "polyloom", "version": VERSION, **paths}
+
+    @app.get("/health", tags=["state"], summary="Whether the process lives")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/ready", tags=["state"], summary="Whether requests are answered", responses={503: {}})
+    async def ready() -> Response:
+        told = service.readiness()
+        return Response(orjson.dumps(told), status_code=200 if told["ready"] else 503, media_type=JSON)
+
+    @app.get("/metrics", tags=["state"], summary="Figures for Prometheus", response_class=Response)
+    async def metrics(request: Request) -> Response:
+        content, kind = service.metrics_text(request.headers.get("accept", ""))
+        return Response(content, media_type=kind)
+
+    @app.get("/v1", tags=["state"], summary="What is served here")
+    async def scenarios() -> dict[str, Any]:
+        return {"scenarios": [service.described(name) for name in sorted(service.scenarios)]}
+
+    @app.get("/v1/{scenario}", tags=["state"], summary="What a scenario takes and does", responses=REFUSALS)
+    async def described(scenario: str) -> dict[str, Any]:
+        service.champion(scenario)
+        return service.described(scenario, whole=True)
+
+
+def add_actions(app: FastAPI, service: Service) -> None:
+    """What is asked of a release."""
+
+    @app.post(
+        "/v1/{scenario}/predict", tags=["predict"], response_model=schemas.Predictions, responses=REFUSALS,
+        summary="Answers with calibrated probabilities",
+    )  # fmt: skip
+    async def predict(scenario: str, asked: schemas.PredictRequest, request: Request) -> Response:
+        return answered(request, await service.answer(scenario, "predict", asked, context_of(request)))
+
+    @app.post(
+        "/v1/{scenario}/explain", tags=["predict"], response_model=schemas.Explanations, responses=REFUSALS,
+        summary="What answers rest on",
+    )  # fmt: skip
+    async def explain(scenario: str, asked: schemas.ExplainRequest, request: Request) -> Response:
+        return answered(request, await service.answer(scenario, "explain", asked, context_of(request)))
+
+    @app.post(
+        "/v1/{scenario}/search", tags=["find"], response_model=schemas.Hits, responses=REFUSALS,
+        summary="Items by words, a picture, or another item",
+    )  # fmt: skip
+    async def search(scenario: str, asked: schemas.SearchRequest, request: Request) -> Response:
+        return answered(request, await service.answer(scenario, "search", asked, context_of(request)))
+
+    @app.post(
+        "/v1/{scenario}/recommend", tags=["find"], response_model=schemas.Items, responses=REFUSALS,
+        summary="Items for a user or a visitor",
+    )  # fmt: skip
+    async def recommend(scenario: str, asked: schemas.RecommendRequest, request: Request) -> Response:
+        return answered(request, await service.answer(scenario, "recommend", asked, context_of(request)))
+
+    @app.post(
+        "/v1/{scenario}/ask", tags=["find"], response_model=schemas.Reply, responses=REFUSALS,
+        summary="An answer that is sure enough, or a hand-over",
+    )  # fmt: skip
+    async def ask(scenario: str, asked: schemas.AskRequest, request: Request) -> Response:
+        return answered(request, await service.answer(scenario, "ask", asked, context_of(request)))
+
+    @app.post(
+        "/v1/{scenario}/feedback", tags=["feedback"], response_model=schemas.Kept, responses=REFUSALS,
+        summary="What came back: a correction, a click, a reward",
+    )  # fmt: skip
+    async def feedback(scenario: str, asked: schemas.FeedbackRequest) -> schemas.Kept:
+        return await service.feedback(scenario, asked.feedback)
+
+
+def context_of(request: Request) -> Context:
+    """What is known of a request."""
+    found: Context = request.scope[KEY]
+    return found
+
+
+def answered(request: Request, outcome: Outcome) -> Response:
+    """An outcome as it goes out."""
+    context_of(request).prediction = outcome.prediction
+    return Response(outcome.body, media_type=JSON)
+
+
+async def no_such_path(request: Request, error: Exception) -> Response:
+    """A path or a method that there is not."""
+    status = getattr(error, "status_code", 404)
+    allowed = getattr(error, "headers", None)
+    wrong = "no_such_method" if status == 405 else "no_such_path"
+    detail = "This path knows other methods." if status == 405 else "There is no such path. See /openapi.json."
+    return problem(request, Refused(status, wrong, detail, headers=allowed))
+
+
+async def wrong_body(request: Request, error: Exception) -> Response:
+    """A body that is not as the schema says: where, and what is allowed; not what was sent."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    said = "; ".join(f"{place(one['loc'])}: {one['msg']}" for one in found[:5])
+    status, reason = (400, "no_json") if any(one["type"] == "json_invalid" for one in found) else (422, "wrong_request")
+    return problem(request, Refused(status, reason, said or "The body is not as /openapi.json says."))
+
+
+def place(path: tuple[int | str, ...]) -> str:
+    """Where in a body, by names that are cut off where somebody sent long ones."""
+    return ".".join(str(part)[:WRONG] for part in path)
+
+
+def problem(request: Request, refused: Refused) -> Response:
+    """A refusal as it goes out."""
+    context = context_of(request)
+    context.refused = refused.reason
+    body = orjson.dumps(refused.problem(context.request_id))
+    return Response(body, status_code=refused.status, headers=refused.headers, media_type=PROBLEM)
+
+
+def secure(app: FastAPI) -> None:
+    """Say in OpenAPI that a token is needed."""
+    made: Callable[[], dict[str, Any]] = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = made()
+        schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        for path, methods in schema["paths"].items():
+            if path.startswith("/v1") or path == "/metrics":
+                for method in methods.values():
+                    method["security"] = [{"token": []}]
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
