@@ -91,6 +91,15 @@ class Snapshot:
             found |= zip(names, table.to_pylist(), strict=True)
         return found
 
+    def held(self, ids: Sequence[str]) -> set[str]:
+        """Which of these items there are."""
+        found: set[str] = set()
+        for part in self._parts:
+            places = part.segment.ids.places(ids)
+            known = (places >= 0) & (True if part.alive is None else part.alive[places])
+            found.update(ids[row] for row in np.flatnonzero(known).tolist())
+        return found
+
     def taken(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """Some columns of items that are there, in no order."""
         tables = [table for _, table in self._taken(ids, columns)]

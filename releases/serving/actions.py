@@ -80,7 +80,7 @@ class Actions:
         if asked.image is not None:
             seen["image"] = kept["image"] = self.door.bare_picture(asked.image)
         if asked.like is not None:
-            if asked.like not in self.runtime.searcher.snapshot.rows([asked.like], []):
+            if not self.runtime.searcher.snapshot.held([asked.like]):
                 raise RequestError("like: there is no such item in the index.")
             seen["like"] = kept["like"] = asked.like
         options = asked.model_dump(exclude={"text", "image", "like"}, exclude_defaults=True)
@@ -140,7 +140,7 @@ class Actions:
 
     def _ids(self, given: list[str]) -> Taken[list[str]]:
         """Ids of items, of which those that the index does not know say nothing."""
-        known = self.runtime.searcher.snapshot.rows(given, []) if given and self.runtime.searchable else {}
+        known = self.runtime.searcher.snapshot.held(given) if given and self.runtime.searchable else set()
         return self.door.intake.ids(given, known.__contains__)
 
     def _check_count(self, count: int) -> None:

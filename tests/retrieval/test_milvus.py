@@ -179,6 +179,7 @@ def test_columns_are_read_back_and_filter(uri):
             "title": 'a "b" \\ c',
         }
         assert index.rows(["a", "nobody"], ["price"]) == {"a": {"price": 20.0}}
+        assert index.held(["a", "nobody"]) == {"a"}
         assert index.texts(ids) == {"d": "one", "b": "二", "条目": "", "a": "four"}
         for text in ("price < 20", "tags = 'red'", "at > '2026-01-02'", "day <= '2026-01-02'", "title LIKE '%b%'"):
             condition = parse_filter(text, COLUMNS)

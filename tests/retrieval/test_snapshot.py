@@ -133,6 +133,7 @@ def test_columns_are_those_of_the_items_that_are_there(parts):
     assert snapshot.table(["price"]).column_names == ["price"]
     assert snapshot.row("item-21") == {"price": 21.0, "name": "n21"}
     assert snapshot.rows(["item-44", "item-3", "x"], ["name"]) == {"item-44": {"name": "n44"}}
+    assert snapshot.held(["item-44", "item-3", "x"]) == {"item-44"}
     with pytest.raises(RequestError, match="No item has the id 'item-3'"):
         snapshot.row("item-3")
 
