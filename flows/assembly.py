@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from flows.spec import DataScenario, Scenario
 from flows.task_reads import modalities_read_whole
 from flows.zero_shot import hypotheses_of
 from ingestion.cleaning import Cleaning
+from ingestion.feedback import OPTION, TARGETS, feedback_folder
 from ingestion.rules import Rules
 from ingestion.sources import UNSPLIT, TableSource, resolve_paths
 from modalities.preparation.categories import CategoryPreparation
@@ -46,9 +48,21 @@ if TYPE_CHECKING:
 def table_sources(scenario: DataScenario, *, beside: Path) -> list[TableSource]:
     """What ingestion is to read; paths are looked up beside the scenario file, then among the data sets."""
     return [
-        table_source(name, data, beside=beside, needed=needed(scenario, name), rules=table_rules(scenario, name))
+        with_feedback(
+            table_source(name, data, beside=beside, needed=needed(scenario, name), rules=table_rules(scenario, name)),
+            scenario,
+        )
         for name, data in scenario.data.items()
     ]
+
+
+def with_feedback(source: TableSource, scenario: DataScenario) -> TableSource:
+    """The source with what came back from serving, where the table asks for it; elsewhere as it is."""
+    data = scenario.data[source.name]
+    if not isinstance(data, Table) or data.feedback is None:
+        return source
+    log = feedback_folder(scenario.name) / data.feedback
+    return replace(source, options={**source.options, OPTION: str(log), TARGETS: targets(scenario, source.name)})
 
 
 def table_source(name: str, data: Data, *, beside: Path, needed: Sequence[str], rules: Rules | None) -> TableSource:

@@ -9,11 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.feedback import USERS_KEY, feedback_folder
 from ingestion.snapshots import open_snapshot
 from polyloom.durable import read_json
 from polyloom.errors import RequestError
 from polyloom.home import home
 from releases.runtime import Runtime
+from retrieval.exploring.exposure import user_hash
+from retrieval.exploring.key_file import read_or_make_key
 from retrieval.recommending.recommender import Event
 
 
@@ -22,9 +25,15 @@ def history_of(runtime: Runtime, user: str) -> list[Event]:
     settings = settings_of(runtime)
     columns = settings["columns"]
     table = events_of(newest(runtime.name), settings["interactions"])
-    own = table.filter(pc.equal(table[columns["user"]].cast(pa.string()), user))
+    own = table.filter(pc.is_in(table[columns["user"]].cast(pa.string()), pa.array(names_of(runtime.name, user))))
     events = [event(row, columns) for row in own.to_pylist() if row[columns["item"]] is not None]
     return sorted((one for one in events if one.weight > 0), key=lambda one: one.time)
+
+
+def names_of(scenario: str, user: str) -> list[str]:
+    """The names under which a user may stand among the events: the own one, and that of clicks that came back."""
+    key = feedback_folder(scenario) / USERS_KEY
+    return [user, user_hash(user, key=read_or_make_key(key))] if key.is_file() else [user]
 
 
 def event(row: Mapping[str, Any], columns: Mapping[str, Any]) -> Event:

@@ -96,7 +96,8 @@ class Table(Records, Files):
     """A table: CSV, TSV, JSON, JSONL, Parquet, Arrow or Excel; in one file or several, in an archive or remote.
 
     `names` are the columns of a CSV or TSV file whose first line is a row already; `image_folder` is where the
-    pictures are that the column `image` names, from the table's own folder on.
+    pictures are that the column `image` names, from the table's own folder on. `feedback` adds the rows that came back
+    from serving: predictions that were corrected, to learn from, or what users clicked.
     """
 
     kind: Literal["table"] = "table"
@@ -104,6 +105,7 @@ class Table(Records, Files):
     separator: str | None = None
     names: tuple[str, ...] = ()
     image_folder: str | None = None
+    feedback: Literal["corrections", "clicks"] | None = None
 
 
 class Pictures(Files):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ingestion.part_columns import PartColumns
 from ingestion.refusals import Refusal
-from ingestion.sources import SPLITS, UNSPLIT
+from ingestion.sources import SPLITS, TRAIN_ONLY, UNSPLIT
 from ingestion.splits import (
     TRAIN,
     Boundaries,
@@ -83,6 +83,8 @@ class AssignedSplits:
 
     def of_part(self, number: int) -> np.ndarray:
         """The splits of a part's kept rows, uint8."""
+        if self.read.given[number] == TRAIN_ONLY:
+            return np.full(self.read.parts[number].rows, TRAIN, np.uint8)
         given = self._given_in(number)
         free = given <= TRAIN
         if not free.any():
@@ -131,6 +133,8 @@ def _moments(times: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _code(given: str) -> int:
+    if given == TRAIN_ONLY:
+        return TRAIN
     return -1 if given == UNSPLIT else SPLITS.index(given)
 
 

@@ -19,6 +19,8 @@ Kind = Literal[
 ]  # fmt: skip
 SPLITS = ("train", "validation", "test")
 UNSPLIT = ""
+# Rows that are learned from whatever shares of the table are cut off for judging.
+TRAIN_ONLY = "train only"
 
 
 @dataclass(frozen=True, kw_only=True)

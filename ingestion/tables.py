@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ingestion.barred import Barrier
 from ingestion.checking import ChunkCheck, PictureTaker
+from ingestion.feedback import feedback_files
 from ingestion.forgotten import Forgotten
 from ingestion.part_making import PartMaking
 from ingestion.parts import Part, PartStore
@@ -82,6 +83,7 @@ def read_table(
     found: list[tuple[Part, Path, str, int]] = []
     reused = 0
     files = [(split, file) for split, path in source.ordered_paths() for file in files_of(source, path)]
+    files += feedback_files(source)
     with progress.stage(f"read {source.name}", total=None, unit="rows") as bar:
         for split, path in files:
             before = len(found)

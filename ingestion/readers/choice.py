@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from ingestion.feedback import feedback_log
 from ingestion.readers.archives import (
     decompressed,
     is_archive,
@@ -55,6 +56,10 @@ def files_of(source: TableSource, path: Path) -> list[Path]:
 
 def open_reader(source: TableSource, path: Path, *, columns: Sequence[str], split: str = "") -> Reader:
     """A reader for one file of a source. Raises RequestError for a missing path or an unknown ending."""
+    if path == feedback_log(source):
+        from ingestion.readers.feedback_reader import FeedbackReader
+
+        return FeedbackReader(path, source, columns=columns)
     _check_path(source, path)
     if source.kind in READERS:
         return READERS[source.kind](source, path, split)
