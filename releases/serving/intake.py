@@ -78,6 +78,12 @@ class Intake:
                 kept[name] = moved(words, place, self._personal, is_end=is_end)
         return self._taken(seen, kept, counts)
 
+    def filter(self, given: str) -> Taken[str]:
+        """A filter over the items' columns. What it asks for is found whatever the mode, and stored masked."""
+        counts: Counter[str] = Counter()
+        kept = self._personal.mask_text(given, counts)
+        return Taken(given if counts else kept, kept, dict(sorted(counts.items())))
+
     def ids(self, given: Sequence[str], known: Callable[[str], bool]) -> Taken[list[str]]:
         """Ids of items. Of one that the index does not know nothing is kept: it may be anything."""
         kept = [one if known(one) else UNKNOWN for one in given]

@@ -69,8 +69,8 @@ class PredictionLog:
     def status(self) -> LogStatus:
         """How it stands."""
         with self._changed:
-            if self.folder is None:
-                return LogStatus("off", "no predictions are kept, as was asked for", 0, 0)
+            if self.folder is None or self._is_closing:
+                return LogStatus("off", "nothing is kept, as was asked for", self._lost, self._waiting)
             reason = self._reason if self._thread.is_alive() else ENDED
             return LogStatus("failing" if reason else "on", reason, self._lost, self._waiting)
 
@@ -101,8 +101,7 @@ class PredictionLog:
         try:
             return find_logged(self.folder, prediction, scenario=scenario)
         except RequestError:
-            if not self._settled(seconds=1.0):
-                raise
+            self._settle(seconds=1.0)
         return find_logged(self.folder, prediction, scenario=scenario)
 
     def close(self, *, timeout_seconds: float = 5.0) -> None:
@@ -116,10 +115,10 @@ class PredictionLog:
             self._lost += len(self._queue)
             self._queue.clear()
 
-    def _settled(self, *, seconds: float) -> bool:
-        """Whether what waited was written meanwhile."""
+    def _settle(self, *, seconds: float) -> None:
+        """Let what waits be written."""
         with self._changed:
-            return bool(self._queue) and self._changed.wait_for(lambda: not self._queue, timeout=seconds)
+            self._changed.wait_for(lambda: not self._queue, timeout=seconds)
 
     def _run(self) -> None:
         assert self.folder is not None

@@ -144,6 +144,12 @@ def test_an_id_of_the_index_stays_and_of_another_nothing_does(intake):
     assert taken.masked == {"unknown": 2}
 
 
+def test_a_filter_finds_what_it_asks_for_and_is_kept_masked(intake):
+    taken = intake.filter("owner = 'a@b.org'")
+    assert (taken.scored, taken.stored, taken.exact) == ("owner = 'a@b.org'", "owner = '[mail]'", False)
+    assert intake.filter("price < 20").exact
+
+
 def test_a_user_is_a_pseudonym_under_the_key(intake, tmp_path):
     name = intake.user("ada@example.org")
     assert len(name) == 16
