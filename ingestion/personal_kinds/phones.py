@@ -22,6 +22,8 @@ class Form(NamedTuple):
 FORMS = (
     Form(re.compile(r"(?<![0-9A-Za-z_+])((?:\+ ?|00 ?)[1-9](?:[ ().\-/]{0,3}[0-9]){6,14})(?![0-9A-Za-z_])"), ("",)),
     Form(re.compile(rf"{NUMBER_STARTS}((?:86[- ]?)?1[3-9][0-9][- ]?[0-9]{{4}}[- ]?[0-9]{{4}}){ENDS}"), ("CN",)),
+    # Digit by digit, as somebody writes who does not want to be found.
+    Form(re.compile(rf"{NUMBER_STARTS}(1[ .-][3-9](?:[ .-][0-9]){{9}})(?![ .-][0-9]){ENDS}"), ("CN",)),
     Form(
         re.compile(
             rf"{NUMBER_STARTS}((?:\(0[1-9][0-9]{{1,2}}\)[ -]?|0[1-9][0-9]{{1,2}}[- ])[2-9][0-9]{{2,3}}[- ]?[0-9]{{4}})"
