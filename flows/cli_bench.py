@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -30,23 +31,28 @@ BENCHES = {
     "answers": "whether the promised share of wrong answers holds over resplits; passages and sentences of XQuAD",
     "exploration": "regret of bandits in a simulated shop, and whether their logs tell what another policy is worth",
     "releases": "promotions at once and killed, rollback, what the gate lets pass, and registering a bundle of 1 GB",
+    "serving": "the API beside `mlflow models serve`, under load, overload and switching champions, replayed, started",
     "kill_runs": "20 times `kill -9` at random moments of a whole run",
     "broken_inputs": "broken files through the whole command",
 }
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("name", required=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @AS_JSON
-def bench(name: str | None, *, as_json: bool) -> None:
-    """Measure NAME against its peers and its goals; without NAME, list what there is to measure."""
+def bench(name: str | None, options: Sequence[str], *, as_json: bool) -> None:
+    """Measure NAME against its peers and its goals; without NAME, list what there is to measure.
+
+    OPTIONS are the benchmark's own, such as --part.
+    """
     if name is None:
         rows = [{"name": known, "measures": measures} for known, measures in BENCHES.items()]
         table(rows, title="Benchmarks", columns=["name", "measures"])
         return
     if name not in BENCHES:
         raise RequestError(f"bench: there is no {name!r}.{suggestion(name, BENCHES)} There are {', '.join(BENCHES)}.")
-    command = [sys.executable, "-m", f"benchmarks.{name}", *(["--json"] if as_json else [])]
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options, *(["--json"] if as_json else [])]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root()), os.environ.get("PYTHONPATH")])),
