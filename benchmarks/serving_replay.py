@@ -43,10 +43,9 @@ def held_against_log(
     home: ServingHome, releases: Sequence["Registered"], answered: Sequence[dict[str, Any]]
 ) -> list[Figure]:
     """What was answered, what the log holds, and what the release says now."""
+    from releases.runtime import Runtime
     from releases.serving.prediction_log import PredictionLog
     from releases.serving.replay import differences, replay
-
-    from releases.runtime import Runtime
 
     runtimes = {one.digest: Runtime.open(one.path, digest=one.digest) for one in releases}
     log, same, kept, shared = PredictionLog(home.folder / "predictions"), 0, 0, 0

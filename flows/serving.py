@@ -13,6 +13,7 @@ from polyloom.progress import SILENT, Progress
 from releases.serving.access import Access
 from releases.serving.actions import ACTIONS
 from releases.serving.champion import Champion
+from releases.serving.feedback import Feedback
 from releases.serving.intake import Intake
 from releases.serving.known import known
 from releases.serving.limits import Limits
@@ -26,6 +27,7 @@ from releases.serving.server_log import ServerLog
 from releases.serving.service import Parts, Service
 from releases.serving.tokens import TokenStore
 from releases.serving.traces import tracer
+from retrieval.exploring.exposure_log import ExposureLog
 
 OPENED_AT_ONCE = 4
 AT_ONCE = 2
@@ -73,7 +75,10 @@ def open_service(options: Options, *, progress: Progress = SILENT) -> Service:
         Parts(
             champions=champions, access=Access(store, limits=RateLimits(options.limits.per_minute)),
             limits=options.limits, metrics=metrics, log=log, tracer=tracer(names), threads=options.batches,
-            keeping=predictions,
+            keeping=predictions, feedback=Feedback(
+                folder=home() / "feedback", predictions=predictions,
+                exposures=lambda scenario: ExposureLog(home() / "exposures" / scenario),
+            ),
             explorer=opening.explorer, check_caller=callers_of_open(options.hosts) if store is None else anybody,
         )
     )  # fmt: skip

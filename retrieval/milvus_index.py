@@ -67,6 +67,10 @@ class MilvusIndex:
             id_: cells if columns is None else {name: cells[name] for name in columns} for id_, cells in found.items()
         }
 
+    def held(self, ids: Sequence[str]) -> set[str]:
+        """Which of these items there are."""
+        return set(self.rows(ids))
+
     def row(self, id: str) -> dict[str, Any]:  # noqa: A002
         """All columns of an item. Raises: RequestError when there is no such item."""
         found = self.rows([id])

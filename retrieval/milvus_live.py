@@ -91,10 +91,6 @@ class PlacedIndex(MilvusIndex):
         cells = typed(list(found.values()), self._schema)
         return dict(zip(found, (cells if columns is None else cells.select(list(columns))).to_pylist(), strict=True))
 
-    def held(self, ids: Sequence[str]) -> set[str]:
-        """Which of these items there are."""
-        return set(super().rows(ids))
-
     @cached_property
     def _table(self) -> pa.Table:
         held = {row[ID]: row[ROW] for row in self._collection.listed([ID, ROW], lot=MESSAGE // MOST_HITS)}

@@ -81,6 +81,10 @@ class Metrics:
         if told.rows and not told.refused:
             self._rows.labels(scenario).inc(told.rows)
 
+    def cut_off(self, reason: str) -> None:
+        """A client that was turned away before it had asked anything."""
+        self._refusals.labels(one_of(self._known.reasons, reason)).inc()
+
     def batch(self, *, scenario: str, action: str, rows: int, seconds: float) -> None:
         """A batch that went through a release."""
         labels = one_of(self._known.scenarios, scenario), one_of(self._known.actions, action)

@@ -11,7 +11,8 @@ REASONS = frozenset({
     "insufficient_scope", "invalid_token", "no_feedback", "no_json", "no_such_method", "no_such_path",
     "no_such_scenario", "no_token", "picture_too_large", "rate_limited", "text_too_long", "token_expired",
     "token_revoked", "tokens_unreadable", "too_many_found", "too_many_rows", "too_slow", "unavailable",
-    "wrong_host", "wrong_request", "wrong_scheme", "wrong_tokens",
+    "wrong_host", "wrong_origin", "wrong_request", "wrong_scheme", "wrong_tokens",
+    "long_headers", "made_room", "malformed", "slow_headers", "slow_reader", "too_many_connections",
 })  # fmt: skip
 """Every reason that there is: what metrics count by must be a closed list."""
 

@@ -96,7 +96,7 @@ class Correction(Asked):
     prediction: Id
     row: int = Field(default=0, ge=0, le=1_000)
     task: Id
-    label: Id
+    label: Id | float | Annotated[list[Id], Field(max_length=100)]
 
 
 class Click(Asked):
@@ -175,10 +175,14 @@ class Reply(Answered):
 
 
 class Kept(BaseModel):
-    """What was kept; `counted` is false for what was known already."""
+    """What was kept; `counted` is false for what was known already.
+
+    A row is learned from once the labels of all its tasks are known: `waits_for` are those that are not.
+    """
 
     kept: str
     counted: bool
+    waits_for: list[str] = []
 
 
 class Problem(BaseModel):

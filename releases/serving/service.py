@@ -17,6 +17,7 @@ from releases.serving.batches import Outcome, work_of
 from releases.serving.champion import Champion, Served
 from releases.serving.context import Context
 from releases.serving.described import described
+from releases.serving.feedback import Feedback
 from releases.serving.handled import Handled
 from releases.serving.lane import Lane
 from releases.serving.limits import Limits
@@ -33,15 +34,6 @@ PICTURE_BYTES = 4_096
 """A body of more than this may hold a picture, and is not taken apart on the loop that all others wait for."""
 
 
-class Feedback:
-    """What takes feedback; a server without it says so."""
-
-    def take(self, served: Served, given: schemas.Correction | schemas.Click | schemas.Reward) -> schemas.Kept:
-        """Keep it. Raises: RequestError and Refused for what cannot be."""
-        del given
-        raise Refused(503, "no_feedback", f"This server keeps no feedback about {served.scenario!r}.")
-
-
 @dataclass(kw_only=True)
 class Parts:
     """What a service is put together from."""
@@ -53,7 +45,7 @@ class Parts:
     log: ServerLog
     tracer: Tracer
     keeping: PredictionLog
-    feedback: Feedback = field(default_factory=Feedback)
+    feedback: Feedback
     explorer: Explorer | None = None
     check_caller: Callable[[str | None, str | None], None] = field(default=lambda _host, _origin: None)
     threads: int = 1
