@@ -55,7 +55,7 @@ def test_headers_that_trickle_are_answered_408_and_meanwhile_others_are_served(s
                 client.sendall(bytes([byte]))
             answer, seconds = served.honest()
             assert answer.endswith(b"hello")
-            assert seconds < QUICK
+            assert seconds < 2
             time.sleep(0.05)
         for client in clients:
             answer, _ = rest(client)
@@ -95,7 +95,7 @@ def test_empty_lines_do_not_keep_a_connection(serve):
 
 
 def test_time_that_the_answer_takes_is_not_the_clients(serve):
-    with serve(head_seconds=0.2, read_seconds=0.2) as served, served.connect() as client:
+    with serve(head_seconds=0.4, read_seconds=0.4) as served, served.connect() as client:
         client.sendall(b"GET /slow HTTP/1.1\r\nHost: here\r\n\r\n")
         assert whole(client).endswith(b"hello")
         assert served.cut_off == {}
