@@ -52,7 +52,8 @@ def serve(
     taken = listen(at)
     at = replace(at, port=taken.getsockname()[1])
     config = uvicorn.Config(
-        app, http=guarded_protocol(clients, cut_off=service.parts.metrics.cut_off), ws="none", lifespan="on", log_config=None, access_log=False,
+        app, http=guarded_protocol(clients, cut_off=service.parts.metrics.cut_off), ws="none", lifespan="on",
+        log_config=None, access_log=False,
         server_header=False, date_header=True, proxy_headers=False, timeout_keep_alive=ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS, backlog=BACKLOG,
         ssl_context_factory=None if at.certificate is None else lambda _config, _default: tls(at),
