@@ -15,6 +15,7 @@ from flows.source_spec import (
     Conll,
     Data,
     Documents,
+    Feedback,
     Idx,
     Records,
     Semeval,
@@ -59,9 +60,10 @@ def table_sources(scenario: DataScenario, *, beside: Path) -> list[TableSource]:
 def with_feedback(source: TableSource, scenario: DataScenario) -> TableSource:
     """The source with what came back from serving, where the table asks for it; elsewhere as it is."""
     data = scenario.data[source.name]
-    if not isinstance(data, Table) or data.feedback is None:
+    kind = data.of if isinstance(data, Feedback) else data.feedback if isinstance(data, Table) else None
+    if kind is None:
         return source
-    log = feedback_folder(scenario.name) / data.feedback
+    log = feedback_folder(scenario.name) / kind
     return replace(source, options={**source.options, OPTION: str(log), TARGETS: targets(scenario, source.name)})
 
 
@@ -100,11 +102,11 @@ def table_source(name: str, data: Data, *, beside: Path, needed: Sequence[str], 
 
 
 def source_paths(name: str, data: Data, *, beside: Path) -> dict[str, Path]:
-    """Where a source's files are, by split; those of a database lie beside the scenario, if anywhere.
+    """Where a source's files are, by split; a database and what came back have none and stand beside the scenario.
 
     Raises RequestError that names the source.
     """
-    if isinstance(data, Sql):
+    if isinstance(data, Sql | Feedback):
         return {UNSPLIT: beside.absolute()}
     return located(f"data.{name}.path", data.path, beside=beside)
 

@@ -9,6 +9,7 @@ from flows.source_spec import (
     Conll,
     Data,
     Documents,
+    Feedback,
     Files,
     Idx,
     Records,
@@ -51,8 +52,12 @@ def source_problems(name: str, sources: Sources) -> Iterator[str]:
     yield from length_problems(place, rows.same_length, kinds)
     yield from split_problems(place, rows)
     yield from kind_problems(place, rows)
-    if isinstance(rows, Table) and rows.feedback == "clicks" and not (rows.user and rows.item):
-        yield f"{place}.feedback: clicks say who took what. Name the columns for that: `user` and `item`."
+    of_clicks = (
+        isinstance(rows, Table) and rows.feedback == "clicks",
+        isinstance(rows, Feedback) and rows.of == "clicks",
+    )
+    if any(of_clicks) and isinstance(rows, Records) and not (rows.user and rows.item):
+        yield f"{place}: clicks say who took what. Name the columns for that: `user` and `item`."
 
 
 def column_kinds(rows: Rows) -> dict[str, str]:

@@ -224,6 +224,13 @@ class EventLog(Records, Files):
     kind: Literal["log"]
 
 
+class Feedback(Records):
+    """What came back from serving, as a table of its own, which is empty while nothing did."""
+
+    kind: Literal["feedback"]
+    of: Literal["corrections", "clicks"]
+
+
 Data = Annotated[
     Table
     | Pictures
@@ -236,6 +243,7 @@ Data = Annotated[
     | SavedDataset
     | WatchedFolder
     | EventLog
-    | Documents,
+    | Documents
+    | Feedback,
     Field(discriminator="kind"),
 ]

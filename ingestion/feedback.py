@@ -12,6 +12,7 @@ from polyloom.home import home
 
 FeedbackKind = Literal["corrections", "clicks"]
 CORRECTIONS, CLICKS = get_args(FeedbackKind)
+ALONE = "feedback"
 OPTION, TARGETS = "feedback", "targets"
 BLOBS, USERS_KEY = "blobs", "users.key"
 # What stands in a corrected row in the place of a picture: an object with its SHA-256.
@@ -30,8 +31,13 @@ def feedback_log(source: TableSource) -> Path | None:
 
 
 def feedback_files(source: TableSource) -> list[tuple[str, Path]]:
-    """The log of a table's feedback as a file of the source, with its split; nothing while nothing came back."""
+    """The log of a table's feedback as a file of the source, with its split; nothing while nothing came back.
+
+    A table that is nothing else has its log whether it holds anything or not.
+    """
     log = feedback_log(source)
+    if log is not None and source.kind == ALONE:
+        return [(UNSPLIT, log)]
     if log is None or not is_log(log):
         return []
     if log.name == CORRECTIONS:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ingestion.feedback import feedback_files
+from ingestion.feedback import ALONE, feedback_files
 from ingestion.part_making import FORMAT
 from ingestion.readers.archives import split_member
 from ingestion.readers.choice import files_of, open_reader
@@ -31,7 +31,8 @@ def source_fingerprint(tables: Sequence[TableSource]) -> str:
 def _described(source: TableSource) -> dict[str, object]:
     declared = asdict(source)
     del declared["paths"]
-    contents = {split: list(_contents(source, path, split)) for split, path in source.ordered_paths()}
+    own = () if source.kind == ALONE else source.ordered_paths()
+    contents = {split: list(_contents(source, path, split)) for split, path in own}
     came_back = [_status(log, name) for _, log in feedback_files(source) for name in _below(log)]
     return {**declared, "contents": contents, "feedback": came_back}
 

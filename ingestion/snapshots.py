@@ -215,7 +215,9 @@ def _stop_when_too_many(
 ) -> None:
     for name, report in reports.items():
         share = report.rows_quarantined / max(report.rows_in, 1)
-        if share <= max_share and report.rows_kept:
+        # Only what came back from serving may hold nothing at all.
+        is_empty = not (report.rows_in or report.rows_forgotten)
+        if share <= max_share and (report.rows_kept or is_empty):
             continue
         _write_refused(refused, quarantined.values())
         counts = f"{report.rows_quarantined} of {report.rows_in} rows were refused ({listed(report.reasons)})"

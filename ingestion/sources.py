@@ -15,7 +15,8 @@ from polyloom.errors import RequestError
 from polyloom.home import home
 
 Kind = Literal[
-    "table", "pictures", "sql", "conll", "semeval", "squad", "idx", "boxes", "hf", "folder", "log", "documents"
+    "table", "pictures", "sql", "conll", "semeval", "squad", "idx", "boxes", "hf", "folder", "log", "documents",
+    "feedback",
 ]  # fmt: skip
 SPLITS = ("train", "validation", "test")
 UNSPLIT = ""

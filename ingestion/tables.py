@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingestion.barred import Barrier
 from ingestion.checking import ChunkCheck, PictureTaker
-from ingestion.feedback import feedback_files
+from ingestion.feedback import ALONE, feedback_files
 from ingestion.forgotten import Forgotten
 from ingestion.part_making import PartMaking
 from ingestion.parts import Part, PartStore
@@ -82,8 +82,8 @@ def read_table(
     checks: dict[str, ChunkCheck] = {}
     found: list[tuple[Part, Path, str, int]] = []
     reused = 0
-    files = [(split, file) for split, path in source.ordered_paths() for file in files_of(source, path)]
-    files += feedback_files(source)
+    own = () if source.kind == ALONE else source.ordered_paths()
+    files = [(split, file) for split, path in own for file in files_of(source, path)] + feedback_files(source)
     with progress.stage(f"read {source.name}", total=None, unit="rows") as bar:
         for split, path in files:
             before = len(found)
@@ -108,7 +108,7 @@ def read_table(
                 found.append((part, path, split, place))
                 reused += was_there
             _check_columns(schema, path, found[before:])
-    if not any(part.rows + part.refused + part.forgotten for part, *_ in found):
+    if source.kind != ALONE and not any(part.rows + part.refused + part.forgotten for part, *_ in found):
         where = ", ".join(str(path) for _, path in source.ordered_paths())
         raise DataError(f"data.{source.name}: {where} holds no rows. Put rows there, or take the table out.")
     names = {name for part, *_ in found for name in part.found}

@@ -10,7 +10,19 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from flows.recipe import Recipe, Rung
-from flows.source_spec import Boxes, Conll, Documents, EventLog, Idx, Pictures, SavedDataset, Sql, Table, WatchedFolder
+from flows.source_spec import (
+    Boxes,
+    Conll,
+    Documents,
+    EventLog,
+    Feedback,
+    Idx,
+    Pictures,
+    SavedDataset,
+    Sql,
+    Table,
+    WatchedFolder,
+)
 from flows.spec import DataScenario, Scenario
 from training.strategies.settings import STRATEGIES
 
@@ -94,7 +106,7 @@ def test_the_sources_in_the_guide_to_ingestion_are_valid():
 
 def test_every_key_of_a_source_is_in_the_guide():
     guide = (ROOT / "docs/scenarios.md").read_text().partition("## modalities")[0]
-    kinds = (Table, Pictures, Sql, Conll, Idx, Boxes, SavedDataset, WatchedFolder, EventLog, Documents)
+    kinds = (Table, Pictures, Sql, Conll, Idx, Boxes, SavedDataset, WatchedFolder, EventLog, Documents, Feedback)
     for name in {name for kind in kinds for name in kind.model_fields}:
         assert re.search(rf"`{name}\b", guide), name
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.blobs import blob_path
+from ingestion.event_log import is_log
 from ingestion.feedback import BLOBS, CORRECTIONS, PICTURE, TARGETS
+from ingestion.readers.chunks import Chunk, RowChunk, row_chunks, rows_digest
 from ingestion.readers.event_log_reader import EventLogReader
 from ingestion.readers.reader import RawRow
 from ingestion.sources import TableSource
@@ -32,12 +34,23 @@ class FeedbackReader:
 
     def rows(self) -> Iterator[RawRow]:
         """Every row, known by the line of the log that it was first told of in."""
+        if not is_log(self._log):
+            return
         lines = enumerate(EventLogReader(self._log).rows(), start=1)
         told = ((number, raw.values) for number, raw in lines if raw.refusal is None)
         found = self._corrections(told) if self._log.name == CORRECTIONS else self._clicks(told)
         for number, values in found:
             kept = {**self._empty, **{name: value for name, value in values.items() if name in self._empty}}
             yield RawRow(self._log.name, number, kept, content=json.dumps(kept, ensure_ascii=False))
+
+    def chunks(self, kinds: Mapping[str, str]) -> Iterator[Chunk]:  # noqa: ARG002 - its rows have the columns already
+        """The rows by the chunk; one without rows where there are none, since a table has to have some part."""
+        any_rows = False
+        for chunk in row_chunks(self._log.name, self.rows()):
+            any_rows = True
+            yield chunk
+        if not any_rows:
+            yield RowChunk(self._log.name, rows_digest([]), [])
 
     def _corrections(self, told: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, dict[str, Any]]]:
         merged: dict[str, tuple[int, dict[str, Any]]] = {}

@@ -34,6 +34,7 @@ EVENTS = {
     "event": "what", "weight": {"view": 1, "buy": 5}, "feedback": "clicks",
 }  # fmt: skip
 COLUMNS = {name: EVENTS.get(name) for name in ("user", "item", "time", "event", "weight")}
+ALONE = {"kind": "feedback", "of": "clicks", **{name: COLUMNS[name] for name in ("user", "item", "time", "event")}}
 ITEMS = {row[0] for row in SHOP}
 
 
@@ -218,21 +219,33 @@ def test_clicks_are_events_and_a_user_is_known_again(scenario, runtime, served, 
 
 
 def test_clicks_need_columns_for_who_and_what(scenario):
-    with pytest.raises(
-        ScenarioError, match=r"data\.interactions\.feedback: clicks say who took what\. Name the columns"
-    ):
+    with pytest.raises(ScenarioError, match=r"data\.interactions: clicks say who took what\. Name the columns"):
         scenario(events={"kind": "table", "path": "events.csv", "key": "event_id", "feedback": "clicks"})
     assert data_problems(scenario().scenario) == []
 
 
+def test_feedback_may_be_a_table_of_its_own(scenario, runtime, served, feedback, polyloom_home):
+    loaded = scenario({**TABLE, "feedback": None}, ALONE)
+    before = ingestion_digest(loaded)
+    rows, report = snapshot_rows(loaded, polyloom_home, table="interactions")
+    assert (rows, report.tables["interactions"].rows_in) == ({}, 0)
+    assert history_of(runtime, "ada") == []
+    feedback.click(user="ada", item="p04", event="buy", known=ITEMS.__contains__, columns=COLUMNS)
+    assert ingestion_digest(loaded) != before
+    rows, _ = snapshot_rows(loaded, polyloom_home, table="interactions")
+    assert [(row["item_id"], row["what"]) for row in rows.values()] == [("p04", "buy")]
+    assert [one.item for one in history_of(runtime, "ada")] == ["p04"]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("events", [EVENTS, ALONE])
 @pytest.mark.filterwarnings("default")
 def test_the_command_finds_the_row(
-    scenario, place, runtime, served, feedback, polyloom_home, session_server, tmp_path_factory
+    scenario, place, runtime, served, feedback, polyloom_home, session_server, tmp_path_factory, events
 ):
     logged = served()
     feedback.correct(logged, runtime, row=2, task="category", label="clock")
-    scenario()
+    scenario(events=events)
     uri = copy_store(template(tmp_path_factory), polyloom_home / "mlflow.db")
     environment = state(polyloom_home, server=session_server.url, mlflow=uri)
     with server.connected(session_server.url):
