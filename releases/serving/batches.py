@@ -60,10 +60,11 @@ def answered(works: Sequence[Work], *, keeping: Keeping | None) -> list[Outcome]
         place += len(one.task.rows)
     kept = [row for one in asked for row in one.task.kept]
     exact = all(one.task.exact for one in asked)
+    stored = served.door.door.intake.answer(answers)
     is_kept = keeping is not None and keeping.add(
         ServedBatch(
-            scenario=served.scenario, release=served.digest, action=first.action, rows=kept, answers=answers,
-            members=members, options=first.options, index=state, exact=exact,
+            scenario=served.scenario, release=served.digest, action=first.action, rows=kept, answers=stored,
+            members=members, options=first.kept_options, index=state, exact=exact,
         )
     )  # fmt: skip
     return [

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ingestion.blobs import BlobStore
-from polyloom.durable import sync_folder
+from polyloom.durable import private_folder, sync_folder
 from releases.serving.served_batch import ServedBatch
 from releases.serving.this_machine import this_machine
 
@@ -39,6 +39,7 @@ class DayFiles:
             with contextlib.suppress(TypeError, ValueError, RecursionError):
                 lines[day].append(self._line(batch, day))
         for day, some in lines.items():
+            make_private(self._folder)
             day.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._unsynced.add(day)
             append_whole(day / self._name, b"".join(some))
@@ -74,9 +75,15 @@ class DayFiles:
 
 def check_folder(folder: Path) -> None:
     """Make a folder that files can be put into. Raises: OSError where that is not to be had."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     if not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, f"{folder} cannot be written to")
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that its owner alone may enter, whoever may enter those in it; one that is there stays as it is."""
+    if not folder.is_dir():
+        private_folder(folder)
 
 
 def append_whole(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Spans by OpenTelemetry's SDK, sent in batches by a thread of their own. Imported only where spans are asked for."""
 
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -112,8 +113,8 @@ def callers_context(traceparent: str | None) -> Context:
 
 
 def console_exporter() -> SpanExporter:
-    """Spans as JSON on the standard output."""
-    return ConsoleSpanExporter()
+    """Spans as JSON on the standard error: the standard output is the command's own."""
+    return ConsoleSpanExporter(out=sys.stderr)
 
 
 def http_exporter() -> SpanExporter:
