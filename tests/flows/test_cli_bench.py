@@ -20,6 +20,13 @@ def test_each_one_is_there() -> None:
     assert (root() / "benchmarks" / "figures.py").is_file()
 
 
+def test_options_are_the_benchmarks_own() -> None:
+    ended = inside("bench", "serving", "--part", "nothing", environment={})
+    assert ended.code == 2
+    ended = inside("bench", "serving", "--help", environment={})
+    assert "such as --part" in ended.said
+
+
 def test_an_unknown_name() -> None:
     ended = inside("bench", "ingestoin", environment={})
     assert ended.code == 2
