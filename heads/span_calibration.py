@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp
 
 from heads.calibration import LIMITS, PRIOR_DEVIATION
 from heads.decoder import Truth
@@ -44,15 +43,15 @@ def fit_temperature(found: Sequence[Candidates], truth: Truth) -> float:
     if not known.any():
         return 1.0
     scores, right = scores[known], right[known]
+    # Serving imports this module and never fits: scipy would cost it most of a second.
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
 
     def loss(log_temperature: float) -> float:
         scaled = scores / np.exp(log_temperature)
         on_right = logsumexp(np.where(right, scaled, -np.inf), axis=1)
         prior = 0.5 * (log_temperature / PRIOR_DEVIATION) ** 2 / len(scaled)
         return float((logsumexp(scaled, axis=1) - on_right).mean() + prior)
-
-    # Serving imports this module and never fits: scipy would cost it most of a second.
-    from scipy.optimize import minimize_scalar
 
     best = minimize_scalar(loss, bounds=tuple(np.log(LIMITS)), method="bounded")
     return float(np.exp(best.x))

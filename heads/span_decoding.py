@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
-from scipy.special import logsumexp
 
 from heads.answer_text import exact_match, word_f1
 from heads.answers import Answer, Part
@@ -142,6 +141,9 @@ class SpanDecoder:
 
     def _probabilities(self, found: Candidates) -> np.ndarray:
         """Of each candidate and, last, of "no answer"; they add up to 1."""
+        # Most releases have no such task, and scipy takes its time.
+        from scipy.special import logsumexp
+
         scaled = np.append(found.scores, found.none) / self.temperature
         return np.asarray(np.exp(scaled - logsumexp(scaled)))
 

@@ -11,7 +11,6 @@ from polyloom.errors import RequestError
 from releases.search import Searcher
 from retrieval.recommending.item_facts import ItemFacts, places_of, read_facts
 from retrieval.recommending.recommender import Event, Recommender, open_recommender
-from retrieval.where import parse_filter
 
 if TYPE_CHECKING:
     from retrieval.recommending.ranking import Ranking
@@ -146,6 +145,9 @@ class Present:
         mask = np.append(np.ones(len(snapshot.ids), dtype=bool), False)
         for condition in (self._facts["where"], where):
             if condition:
+                # The parser of SQL takes its time, and many never filter.
+                from retrieval.where import parse_filter
+
                 mask[:-1] &= snapshot.marked(parse_filter(condition, self._index["columns"]).mask)
         return np.asarray(mask[self._places])
 

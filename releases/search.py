@@ -21,7 +21,6 @@ from retrieval.grouping import best_per_group
 from retrieval.joining import USUAL_SHARE, join
 from retrieval.rank_fusion import reciprocal_rank_fusion
 from retrieval.recall_log import RecallLog, recall_at_k
-from retrieval.where import parse_filter
 from retrieval.words import KEYWORD, terms
 
 if TYPE_CHECKING:
@@ -159,6 +158,9 @@ class Searcher:
         """The items that a filter lets through; the last filters are remembered."""
         mask = self._masks.get(where)
         if mask is None:
+            # The parser of SQL takes its time, and many never filter.
+            from retrieval.where import parse_filter
+
             mask = self.snapshot.marked(parse_filter(where, self._columns).mask)
             with self._lock:
                 self._masks[where] = mask
