@@ -24,15 +24,21 @@ def open_release(given: str) -> Runtime:
     )
 
 
-def open_kept(scenario: str, digest: str) -> Runtime:
-    """The release with this digest, champion or not, verified. Raises RequestError where it is not here any more."""
+def open_kept(scenario: str, digest: str, *, threads: int = 0) -> Runtime:
+    """The release with this digest, champion or not, verified; `threads` as `Runtime.open` takes them.
+
+    Raises RequestError where it is not here any more.
+    """
+    settings.apply()
     path = home() / "releases" / scenario / digest
     if not path.is_dir():
         raise RequestError(
             f"The release {digest} of {scenario!r} is not here any more: {path} is gone. Bring it back with `polyloom "
             "bundle import FILE` from a machine that has it; `polyloom bundle export` wrote such a file."
         )
-    return Runtime.open(path, blobs=home() / "blobs", digest=digest, indexes=home() / "indexes" / scenario)
+    return Runtime.open(
+        path, blobs=home() / "blobs", digest=digest, indexes=home() / "indexes" / scenario, threads=threads
+    )
 
 
 def known(given: str) -> KnownRelease | None:

@@ -22,7 +22,8 @@ def replay(prediction: str, *, as_json: bool) -> None:
     from releases.serving.replay import replay as run_again
 
     logged = find_logged(home() / "predictions", prediction)
-    found = run_again(logged, open_kept(logged.batch.scenario, logged.batch.release))
+    batch = logged.batch
+    found = run_again(logged, open_kept(batch.scenario, batch.release, threads=batch.threads))
     emit(found.to_json()) if as_json else show(found)
     if not found.same:
         sys.exit(1)

@@ -65,7 +65,7 @@ class Runtime:
         self.title: str = facts["title"]
         self.facts = facts
         self.blobs = blobs
-        self._threads = threads
+        self.threads = threads
         self._memory = EmbeddingMemory(kept=remember) if remember else None
         self.preparations: dict[str, Preparation] = {
             name: load_preparation(folder / "preparation" / name) for name in facts["modalities"]
@@ -370,11 +370,11 @@ class Runtime:
     def _encoder(self, name: str, entry: dict[str, Any]) -> OnnxEncoder | VectorEncoder:
         if entry["encoder"] == "vector":
             return VectorEncoder(digest=entry["digest"], dim=entry["dim"])
-        return OnnxEncoder(self.folder / "encoders" / name, digest=entry["digest"], threads=self._threads)
+        return OnnxEncoder(self.folder / "encoders" / name, digest=entry["digest"], threads=self.threads)
 
     def _head(self, task: str) -> OnnxHead:
         folder = self.folder / "heads" / task
-        return OnnxHead(folder, session=open_session(folder / "model.onnx", threads=self._threads))
+        return OnnxHead(folder, session=open_session(folder / "model.onnx", threads=self.threads))
 
     def _side(self, task: str, modality: str) -> OnnxSide:
         with self._lock:

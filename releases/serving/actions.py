@@ -28,28 +28,21 @@ Histories = Callable[[Runtime, str], list["Event"]]
 class Task:
     """One request's work, by an action of `releases.serving.acts` with its options.
 
-    `rows` are what the release sees, `kept` what may be stored of them, and the same of the options. `run`, where it is
-    there, does the work in place of the action: such a task is not kept. `told` goes into the answer beside what the
-    release says.
+    `rows` are what the release sees, `kept` what may be stored of them. `run`, where it is there, does the work in
+    place of the action: such a task is not kept. `told` goes into the answer beside what the release says.
     """
 
     action: str
     rows: list[Row]
     kept: list[Row]
     options: dict[str, Any] = field(default_factory=dict)
-    where: str | None = None
     run: Callable[[], Any] | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
     @property
     def exact(self) -> bool:
         """Whether what is kept is what the release saw."""
-        return self.rows is self.kept and self.options.get("where") == self.where
-
-    @property
-    def kept_options(self) -> dict[str, Any]:
-        """The options as they may be stored: `where` is the filter without personal data."""
-        return {**self.options, "where": self.where} if "where" in self.options else self.options
+        return self.rows is self.kept
 
 
 class Actions:
@@ -91,7 +84,7 @@ class Actions:
                 raise RequestError("like: there is no such item in the index.")
             seen["like"] = kept["like"] = asked.like
         options = asked.model_dump(exclude={"text", "image", "like"}, exclude_defaults=True)
-        return pair("search", [seen], [kept], options, where=self._kept_filter(asked.where))
+        return pair("search", [seen], [kept], options)
 
     def recommend(self, asked: schemas.RecommendRequest, *, explore: Any = None) -> Task:
         """Items for a history. With `explore` (see `releases.exploring`) the last places are drawn: not kept here."""
@@ -109,8 +102,7 @@ class Actions:
 
         return Task(
             action="recommend" if explore is None else "explore", rows=rows, kept=rows, options=options,
-            where=self._kept_filter(asked.where), run=None if explore is None else run,
-            told={"history": len(history)},
+            run=None if explore is None else run, told={"history": len(history)},
         )  # fmt: skip
 
     def ask(self, asked: schemas.AskRequest) -> Task:
@@ -151,15 +143,11 @@ class Actions:
         known = self.runtime.searcher.snapshot.held(given) if given and self.runtime.searchable else set()
         return self.door.intake.ids(given, known.__contains__)
 
-    def _kept_filter(self, where: str | None) -> str | None:
-        """A filter as it may be stored. The release gets it as it is: masked, it would find nothing."""
-        return None if where is None else self.door.intake.text(where).stored
-
     def _check_count(self, count: int) -> None:
         if count > self._limits.found:
             raise Refused(413, "too_many_found", f"k is {count}; at most {self._limits.found} are given at once.")
 
 
-def pair(action: str, seen: list[Row], kept: list[Row], options: dict[str, Any], *, where: str | None = None) -> Task:
+def pair(action: str, seen: list[Row], kept: list[Row], options: dict[str, Any]) -> Task:
     """A task; what is kept is the very rows where nothing had to be taken out."""
-    return Task(action=action, rows=seen, kept=seen if seen == kept else kept, options=options, where=where)
+    return Task(action=action, rows=seen, kept=seen if seen == kept else kept, options=options)

@@ -59,12 +59,15 @@ def answered(works: Sequence[Work], *, keeping: Keeping | None) -> list[Outcome]
         )
         place += len(one.task.rows)
     kept = [row for one in asked for row in one.task.kept]
-    exact = all(one.task.exact for one in asked)
-    stored = served.door.door.intake.answer(answers)
+    intake = served.door.door.intake
+    # A filter is followed as it came, and an answer to what the model saw unmasked may say it again.
+    options = intake.texts(first.options)
+    exact = all(one.task.exact for one in asked) and options.stored == first.options
     is_kept = keeping is not None and keeping.add(
         ServedBatch(
-            scenario=served.scenario, release=served.digest, action=first.action, rows=kept, answers=stored,
-            members=members, options=first.kept_options, index=state, exact=exact,
+            scenario=served.scenario, release=served.digest, action=first.action, rows=kept, members=members,
+            answers=intake.answer(answers), options=options.stored, index=state, exact=exact,
+            threads=served.runtime.threads,
         )
     )  # fmt: skip
     return [

@@ -28,8 +28,8 @@ class ServedBatch:
     """Rows as they were run in one call of a release, and what was answered to each, as JSON has it.
 
     `release` is a digest, `action` and `options` are those of `releases.serving.acts`; `index` is the state of the
-    index that answered, where one did. Not `exact` where a row as it is here is not what the model saw. `at` is in
-    seconds since 1970.
+    index that answered, where one did, and `threads` how many the release was opened with. Not `exact` where a row as
+    it is here is not what the model saw. `at` is in seconds since 1970.
     """
 
     scenario: str
@@ -40,6 +40,7 @@ class ServedBatch:
     members: Sequence[Member]
     options: Mapping[str, Any] = field(default_factory=dict)
     index: str | None = None
+    threads: int = 0
     exact: bool = True
     at: float = field(default_factory=time.time)
 
@@ -55,7 +56,7 @@ class ServedBatch:
     @classmethod
     def from_json(cls, value: Mapping[str, Any], blobs: Path) -> "ServedBatch":
         """What `to_json` gave, with its pictures. Raises: RequestError where one is gone."""
-        own = {name: value[name] for name in cls.__dataclass_fields__}
+        own = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
         own["members"] = tuple(Member(**one) for one in value["members"])
         return cls(**own | {name: _with_bytes(value[name], blobs) for name in ("rows", "options")})
 

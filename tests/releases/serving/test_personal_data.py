@@ -1,6 +1,7 @@
 """Requests of somebody who puts personal data wherever there is room: no file that is left behind holds any of it."""
 
 import io
+import json
 import re
 import struct
 
@@ -11,12 +12,18 @@ from PIL.PngImagePlugin import PngInfo
 from ingestion.personal_kinds.surroundings import fold
 from polyloom.errors import RequestError
 from releases.runtime import Runtime
+from releases.serving.actions import Actions
 from releases.serving.acts import index_state, perform
+from releases.serving.batches import answered, work_of
+from releases.serving.champion import Served as ServedRelease
+from releases.serving.door import Door
 from releases.serving.feedback_log import FeedbackLog
 from releases.serving.intake import Intake
+from releases.serving.limits import Limits
 from releases.serving.prediction_id import new_prediction_id
 from releases.serving.prediction_log import PredictionLog
 from releases.serving.read_columns import ReadColumns
+from releases.serving.schemas import ExplainRequest, SearchRequest
 from releases.serving.served_batch import Member, ServedBatch
 from tests.support.small_bundle import make_small_bundle, picture_of
 
@@ -142,6 +149,28 @@ def test_nothing_personal_is_left_behind(served, secret):
     assert secret not in str(turns.stored)
     assert secret not in served.intake.filter(f"title = '{WORDS.get(secret, '')}{secret}'").stored
     served.log.close()
+    check_nothing_is_left(served.folder, secret)
+
+
+@pytest.mark.parametrize("secret", SECRETS[:12])
+def test_filters_and_answers_leave_nothing_either(served, secret):
+    actions = Actions(
+        served.runtime,
+        Door(served.runtime, limits=Limits(), intake=served.intake),
+        limits=Limits(),
+        histories=lambda *_: [],
+    )
+    release = ServedRelease("shop", "1", served.runtime.digest, served.runtime, actions)
+    asked = (
+        actions.search(SearchRequest(text="mug", where=f"title = '{secret}' OR price < 20")),
+        actions.explain(ExplainRequest(text=f"a mug for {secret}")),
+    )
+    for task in asked:
+        (outcome,) = answered([work_of(release, task, request_id="r1", keeping=served.log)], keeping=served.log)
+        assert outcome.prediction is not None
+        logged = served.log.find(outcome.prediction)
+        assert logged.batch.threads == served.runtime.threads
+    assert not served.log.find(json.loads(outcome.body)["prediction"]).batch.exact or served.intake.mode == "mask"
     check_nothing_is_left(served.folder, secret)
 
 
