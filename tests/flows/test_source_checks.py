@@ -184,7 +184,7 @@ data:
         ("clean: {control: strip}", "oder: [a, b]", "data.items.oder: unknown key. Did you mean 'order'?"),
         ("kind: table", "kind: tabel", ("data.items: kind 'tabel' is not known. Did you mean 'table'? Allowed: table, "
                                         "pictures, sql, conll, semeval, squad, idx, boxes, hf, folder, "
-                                        "log, documents.")),
+                                        "log, documents, feedback.")),
         ("kind: table", "kind: boxes", "data.items.layout: missing; this section needs kind, path, layout."),
         ("kind: table", "kind: sql", "data.items.url: missing; this section needs kind, url."),
         ("title: A shop\n", "", "title: missing. Write for example"),
