@@ -11,6 +11,9 @@ from flows.cli_options import AS_JSON
 from flows.cli_output import emit
 from polyloom.errors import RequestError
 
+AT_LEAST_ONE = click.IntRange(min=1)
+SECONDS = click.FloatRange(min=0, min_open=True)
+
 
 @click.command()
 @click.argument("scenarios", nargs=-1)
@@ -26,13 +29,33 @@ from polyloom.errors import RequestError
     "--allow-host", "hosts", multiple=True, metavar="NAME", help="A name that a proxy calls an open server by."
 )
 @click.option("--log-file", type=click.Path(path_type=Path), help="Where the log goes, instead of stderr.")
-@click.option("--per-minute", default=60_000, show_default=True, help="Requests a minute for each token or address.")
-@click.option("--waiting", default=48, show_default=True, help="Requests that may wait for each scenario.")
-@click.option("--wait-seconds", default=5.0, show_default=True, help="How long one may be expected to wait.")
-@click.option("--answer-seconds", default=30.0, show_default=True, help="After how long a request is given up.")
-@click.option("--rows", default=64, show_default=True, help="Rows in one request, and in one batch.")
-@click.option("--batches", type=int, help="Batches that each scenario answers at once. Default: 2, if there are cores.")
-@click.option("--remember", default=10_000, show_default=True, help="Texts whose embeddings are kept; 0 for none.")
+@click.option(
+    "--per-minute",
+    type=AT_LEAST_ONE,
+    default=60_000,
+    show_default=True,
+    help="Requests a minute for each token or address.",
+)
+@click.option(
+    "--waiting", type=AT_LEAST_ONE, default=48, show_default=True, help="Requests that may wait for each scenario."
+)
+@click.option(
+    "--wait-seconds", type=SECONDS, default=5.0, show_default=True, help="How long one may be expected to wait."
+)
+@click.option(
+    "--answer-seconds", type=SECONDS, default=30.0, show_default=True, help="After how long a request is given up."
+)
+@click.option("--rows", type=AT_LEAST_ONE, default=64, show_default=True, help="Rows in one request, and in one batch.")
+@click.option(
+    "--batches", type=AT_LEAST_ONE, help="Batches that each scenario answers at once. Default: 2, if there are cores."
+)
+@click.option(
+    "--remember",
+    type=click.IntRange(min=0),
+    default=10_000,
+    show_default=True,
+    help="Texts whose embeddings are kept; 0 for none.",
+)
 @click.option("--no-log", is_flag=True, help="Keep no predictions; they cannot be replayed then.")
 @click.option("--keep-days", default=30, show_default=True, help="How long predictions are kept.")
 @click.option("--unmasked", is_flag=True, help="Show personal data to the model; what is kept is masked all the same.")
