@@ -1,6 +1,7 @@
 """A hundred predictions served by three releases under load, then run again: the same to the last bit, or not."""
 
 import asyncio
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -47,11 +48,16 @@ def held_against_log(
     from releases.serving.prediction_log import PredictionLog
     from releases.serving.replay import differences, replay
 
-    runtimes = {one.digest: Runtime.open(one.path, digest=one.digest) for one in releases}
+    folders = {one.digest: one.path for one in releases}
+
+    @functools.cache
+    def opened(digest: str, threads: int) -> Runtime:
+        return Runtime.open(folders[digest], digest=digest, threads=threads)
+
     log, same, kept, shared = PredictionLog(home.folder / "predictions"), 0, 0, 0
     for one in answered:
         logged = log.find(one["prediction"])
-        again = replay(logged, runtimes[one["release"]["digest"]])
+        again = replay(logged, opened(one["release"]["digest"], logged.batch.threads))
         same += again.same
         kept += not list(differences(0, one["predictions"], again.then))
         shared += len(logged.batch.members) > 1

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
@@ -20,14 +20,18 @@ from releases.serving.refusal import PROBLEM, Refused
 from releases.serving.service import Service
 
 JSON = "application/json"
+Scenario = Annotated[str, Path(description="What is served here.")]
 WRONG = 40
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem, "description": said, "content": {PROBLEM: {}}}
     for status, said in {
+        400: "The body is no JSON.",
         401: "No token, or one that does not count.",
         403: "The token is for something else.",
         404: "There is no such scenario here.",
+        408: "The body came too slowly.",
         413: "Too large: the body, a picture, a text, or too many rows.",
+        421: "The server is not called by that name.",
         422: "The request is wrong; `detail` says what is allowed.",
         429: "Too much at once: try again after `Retry-After` seconds.",
         503: "Not now.",
@@ -60,8 +64,7 @@ def create_app(service: Service, *, origins: Sequence[str] = ()) -> FastAPI:
     app.add_exception_handler(RequestValidationError, wrong_body)
     add_state(app, service)
     add_actions(app, service)
-    if not service.is_open:
-        secure(app)
+    complete_schema(app, service)
     return app
 
 
@@ -82,17 +85,17 @@ def add_state(app: FastAPI, service: Service) -> None:
         told = service.readiness()
         return Response(orjson.dumps(told), status_code=200 if told["ready"] else 503, media_type=JSON)
 
-    @app.get("/metrics", tags=["state"], summary="Figures for Prometheus", response_class=Response)
+    @app.get("/metrics", tags=["state"], summary="Figures for Prometheus", response_class=Response, responses=REFUSALS)
     async def metrics(request: Request) -> Response:
         content, kind = service.metrics_text(request.headers.get("accept", ""))
         return Response(content, media_type=kind)
 
-    @app.get("/v1", tags=["state"], summary="What is served here")
+    @app.get("/v1", tags=["state"], summary="What is served here", responses=REFUSALS)
     async def scenarios() -> dict[str, Any]:
         return {"scenarios": [service.described(name) for name in sorted(service.scenarios)]}
 
     @app.get("/v1/{scenario}", tags=["state"], summary="What a scenario takes and does", responses=REFUSALS)
-    async def described(scenario: str) -> dict[str, Any]:
+    async def described(scenario: Scenario) -> dict[str, Any]:
         service.champion(scenario)
         return service.described(scenario, whole=True)
 
@@ -104,42 +107,42 @@ def add_actions(app: FastAPI, service: Service) -> None:
         "/v1/{scenario}/predict", tags=["predict"], response_model=schemas.Predictions, responses=REFUSALS,
         summary="Answers with calibrated probabilities",
     )  # fmt: skip
-    async def predict(scenario: str, asked: schemas.PredictRequest, request: Request) -> Response:
+    async def predict(scenario: Scenario, asked: schemas.PredictRequest, request: Request) -> Response:
         return answered(request, await service.answer(scenario, "predict", asked, context_of(request)))
 
     @app.post(
         "/v1/{scenario}/explain", tags=["predict"], response_model=schemas.Explanations, responses=REFUSALS,
         summary="What answers rest on",
     )  # fmt: skip
-    async def explain(scenario: str, asked: schemas.ExplainRequest, request: Request) -> Response:
+    async def explain(scenario: Scenario, asked: schemas.ExplainRequest, request: Request) -> Response:
         return answered(request, await service.answer(scenario, "explain", asked, context_of(request)))
 
     @app.post(
         "/v1/{scenario}/search", tags=["find"], response_model=schemas.Hits, responses=REFUSALS,
         summary="Items by words, a picture, or another item",
     )  # fmt: skip
-    async def search(scenario: str, asked: schemas.SearchRequest, request: Request) -> Response:
+    async def search(scenario: Scenario, asked: schemas.SearchRequest, request: Request) -> Response:
         return answered(request, await service.answer(scenario, "search", asked, context_of(request)))
 
     @app.post(
         "/v1/{scenario}/recommend", tags=["find"], response_model=schemas.Items, responses=REFUSALS,
         summary="Items for a user or a visitor",
     )  # fmt: skip
-    async def recommend(scenario: str, asked: schemas.RecommendRequest, request: Request) -> Response:
+    async def recommend(scenario: Scenario, asked: schemas.RecommendRequest, request: Request) -> Response:
         return answered(request, await service.answer(scenario, "recommend", asked, context_of(request)))
 
     @app.post(
         "/v1/{scenario}/ask", tags=["find"], response_model=schemas.Reply, responses=REFUSALS,
         summary="An answer that is sure enough, or a hand-over",
     )  # fmt: skip
-    async def ask(scenario: str, asked: schemas.AskRequest, request: Request) -> Response:
+    async def ask(scenario: Scenario, asked: schemas.AskRequest, request: Request) -> Response:
         return answered(request, await service.answer(scenario, "ask", asked, context_of(request)))
 
     @app.post(
         "/v1/{scenario}/feedback", tags=["feedback"], response_model=schemas.Kept, responses=REFUSALS,
         summary="What came back: a correction, a click, a reward",
     )  # fmt: skip
-    async def feedback(scenario: str, asked: schemas.FeedbackRequest) -> schemas.Kept:
+    async def feedback(scenario: Scenario, asked: schemas.FeedbackRequest) -> schemas.Kept:
         return await service.feedback(scenario, asked.feedback)
 
 
@@ -185,17 +188,22 @@ def problem(request: Request, refused: Refused) -> Response:
     return Response(body, status_code=refused.status, headers=refused.headers, media_type=PROBLEM)
 
 
-def secure(app: FastAPI) -> None:
-    """Say in OpenAPI that a token is needed."""
+def complete_schema(app: FastAPI, service: Service) -> None:
+    """Say in OpenAPI which scenarios there are, and that a token is needed where one is."""
     made: Callable[[], dict[str, Any]] = app.openapi
+    token: dict[str, Any] = {} if service.is_open else {"security": [{"token": []}]}
 
     def openapi() -> dict[str, Any]:
         schema = made()
-        schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        if token:
+            schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, methods in schema["paths"].items():
-            if path.startswith("/v1") or path == "/metrics":
-                for method in methods.values():
-                    method["security"] = [{"token": []}]
+            for method in methods.values():
+                for parameter in method.get("parameters", ()):
+                    # Only told: any other is refused with a 404 of ours, by a message that names those that there are.
+                    parameter["schema"]["enum"] = sorted(service.scenarios)
+                if path.startswith("/v1") or path == "/metrics":
+                    method.update(token)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
