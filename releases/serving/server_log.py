@@ -25,9 +25,9 @@ Level = Literal["debug", "info", "warning", "error"]
 Fact = str | float | bool | None
 # What an event may tell. A new one belongs here only if no caller can choose what stands in it.
 FACTS = frozenset({
-    "scenario", "version", "digest", "previous_version", "previous_digest", "action", "reason", "outcome", "state",
-    "error", "seconds", "rows", "count", "lines", "bytes", "limit", "address", "port", "token", "prediction", "process",
-    "signal", "library", "place", "says", "since",
+    "scenario", "alias", "version", "release", "digest", "previous_version", "previous_release", "action",
+    "reason", "outcome", "state", "error", "seconds", "rows", "count", "lines", "bytes", "limit", "address", "port",
+    "token", "prediction", "process", "signal", "library", "place", "says", "since",
 })  # fmt: skip
 HARMLESS = re.compile(r"[\w.:/%<>()\[\], -]{0,200}", re.ASCII)
 # Lines that may wait; some 4 MB.

@@ -41,7 +41,7 @@ class HandledSpan:
         self._maker = maker
         self._span = span
         # Parts are told in the seconds of a clock that knows no date.
-        self._epoch = time.time() - time.perf_counter()
+        self._epoch = time.time() - time.monotonic()
 
     def was(self, name: str, *, begun: float, ended: float, rows: int | None = None) -> None:
         """A part that is over."""

@@ -21,7 +21,7 @@ class RequestSpan(Protocol):
     """The span of one request."""
 
     def was(self, name: str, *, begun: float, ended: float, rows: int | None = None) -> None:
-        """A part that is over, such as `queue`, `batch` or `runtime`; times as `time.perf_counter()` gives them."""
+        """A part that is over, such as `queue`, `batch` or `runtime`; times as `time.monotonic()` gives them."""
 
     def handled(self, handled: Handled) -> None:
         """What became of the request. Without it the span tells a route and a time."""
