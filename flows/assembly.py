@@ -29,7 +29,8 @@ from flows.spec import DataScenario, Scenario
 from flows.task_reads import modalities_read_whole
 from flows.zero_shot import hypotheses_of
 from ingestion.cleaning import Cleaning
-from ingestion.feedback import OPTION, TARGETS, feedback_folder
+from ingestion.feedback import OPTION, TARGETS
+from ingestion.feedback_places import feedback_folder
 from ingestion.rules import Rules
 from ingestion.sources import UNSPLIT, TableSource, resolve_paths
 from modalities.preparation.categories import CategoryPreparation

@@ -1,7 +1,9 @@
 """`polyloom serve`: champions behind an API."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,9 @@ def serve(
     as_json: bool,
 ) -> None:
     """Answer for SCENARIO[@ALIAS]... over HTTP, all that have a champion by default, until stopped."""
+    from releases.serving.light_arrow import leave_pandas_out
+
+    leave_pandas_out()
     from flows.serving import Options
     from releases.serving.limits import Limits
 
@@ -102,16 +107,17 @@ def serve(
 
 def run(options: Any, *, port: int, certificate: Path | None, private_key: Path | None, as_json: bool) -> None:
     """Open, listen, say where, and serve until the end."""
-    from flows.console import console_progress
     from flows.serving import open_service
+
+    # Opening releases is mostly the libraries' work, and lets Python read modules meanwhile.
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(import_module, "releases.serving.process")
+        service = open_service(options)
     from releases.serving.app import create_app
-    from releases.serving.light_arrow import leave_pandas_out
     from releases.serving.process import Listening, Running, serve
     from releases.serving.slow_clients import ClientLimits
 
-    leave_pandas_out()
     at = Listening(host=options.host, port=port, certificate=certificate, private_key=private_key)
-    service = open_service(options, progress=console_progress())
     app = create_app(service, origins=options.origins)
 
     def ready(running: Running) -> None:

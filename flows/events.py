@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.feedback import USERS_KEY, feedback_folder
+from ingestion.feedback_places import USERS_KEY, feedback_folder
 from ingestion.snapshots import open_snapshot
 from polyloom.durable import read_json
 from polyloom.errors import RequestError

@@ -4,24 +4,13 @@ Corrections are rows to learn from and no others: what a model got wrong says no
 """
 
 from pathlib import Path
-from typing import Literal, get_args
 
 from ingestion.event_log import is_log
+from ingestion.feedback_places import CORRECTIONS
 from ingestion.sources import TRAIN_ONLY, UNSPLIT, TableSource
-from polyloom.home import home
 
-FeedbackKind = Literal["corrections", "clicks"]
-CORRECTIONS, CLICKS = get_args(FeedbackKind)
 ALONE = "feedback"
 OPTION, TARGETS = "feedback", "targets"
-BLOBS, USERS_KEY = "blobs", "users.key"
-# What stands in a corrected row in the place of a picture: an object with its SHA-256.
-PICTURE = "$picture"
-
-
-def feedback_folder(scenario: str) -> Path:
-    """Where a scenario's feedback lies: a log of each kind, the pictures of corrected rows, the key of users' names."""
-    return home() / "feedback" / scenario
 
 
 def feedback_log(source: TableSource) -> Path | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from ingestion.blobs import blob_path
 from ingestion.event_log import is_log
-from ingestion.feedback import BLOBS, CORRECTIONS, PICTURE, TARGETS
+from ingestion.feedback import TARGETS
+from ingestion.feedback_places import BLOBS, CORRECTIONS, PICTURE
 from ingestion.readers.chunks import Chunk, RowChunk, row_chunks, rows_digest
 from ingestion.readers.event_log_reader import EventLogReader
 from ingestion.readers.reader import RawRow

@@ -16,7 +16,7 @@ from typing import Any
 
 from ingestion.blobs import BlobStore
 from ingestion.event_log import append
-from ingestion.feedback import BLOBS, CLICKS, CORRECTIONS, PICTURE, USERS_KEY
+from ingestion.feedback_places import BLOBS, CLICKS, CORRECTIONS, PICTURE, USERS_KEY
 from polyloom.errors import RequestError, suggestion
 from releases.runtime import Runtime
 from releases.serving.corrected_labels import CorrectedLabels

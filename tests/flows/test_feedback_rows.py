@@ -11,7 +11,7 @@ from flows.ingested import ingestion_digest
 from flows.scenario_checks import data_problems
 from flows.scenario_file import load_data_scenario
 from flows.stages.ingest import ingest
-from ingestion.feedback import feedback_folder
+from ingestion.feedback_places import feedback_folder
 from ingestion.snapshots import open_snapshot
 from polyloom.errors import ScenarioError
 from polyloom.progress import SILENT
