@@ -12,20 +12,30 @@ from polyloom.errors import RequestError
 def check_presence(
     heads: Mapping[str, OnnxHead], preparations: Mapping[str, Preparation], rows: Sequence[Mapping[str, object]]
 ) -> None:
-    """The same as `check_rows`, before anything is computed."""
+    """The same as `check_rows`, before anything is computed; fast for few rows."""
     read = dict.fromkeys(name for head in heads.values() for name in head.inputs)
-    check_rows(
-        heads,
-        {name: np.array([preparations[name].value(row) is not None for row in rows], bool) for name in read},
-    )
+    for number, row in enumerate(rows, start=1):
+        there = {name: preparations[name].value(row) is not None for name in read}
+        if not any(is_enough(head, there) for head in heads.values()):
+            raise nothing_to_read(heads, number)
 
 
 def check_rows(heads: Mapping[str, OnnxHead], present: Mapping[str, np.ndarray]) -> None:
     """Raises RequestError for a row that has nothing that any of the tasks reads."""
     given = np.any([readable_rows(head, present) for head in heads.values()], axis=0)
     if not given.all():
-        told = "; ".join(f"task {task!r} reads {read_by(head)}" for task, head in heads.items())
-        raise RequestError(f"Row {int(np.argmin(given)) + 1} has nothing that a task reads: {told}.")
+        raise nothing_to_read(heads, int(np.argmin(given)) + 1)
+
+
+def nothing_to_read(heads: Mapping[str, OnnxHead], row: int) -> RequestError:
+    """What is said of a row, counted from 1."""
+    told = "; ".join(f"task {task!r} reads {read_by(head)}" for task, head in heads.items())
+    return RequestError(f"Row {row} has nothing that a task reads: {told}.")
+
+
+def is_enough(head: OnnxHead, there: Mapping[str, bool]) -> bool:
+    """Whether one row has something that the head reads; of a pair, both."""
+    return (all if head.reads == "pair" else any)(there[name] for name in head.inputs)
 
 
 def readable_rows(head: OnnxHead, present: Mapping[str, np.ndarray]) -> np.ndarray:

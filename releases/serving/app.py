@@ -15,13 +15,13 @@ from polyloom.version import VERSION
 from releases.serving import schemas
 from releases.serving.batches import Outcome
 from releases.serving.context import KEY, Context
-from releases.serving.guard import Guard
+from releases.serving.direct import Direct, wrong
+from releases.serving.guard import App, Guard, refusal_of
 from releases.serving.refusal import PROBLEM, Refused
 from releases.serving.service import Service
 
 JSON = "application/json"
 Scenario = Annotated[str, Path(description="What is served here.")]
-WRONG = 40
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem, "description": said, "content": {PROBLEM: {}}}
     for status, said in {
@@ -31,6 +31,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         404: "There is no such scenario here.",
         408: "The body came too slowly.",
         413: "Too large: the body, a picture, a text, or too many rows.",
+        415: "Send JSON.",
         421: "The server is not called by that name.",
         422: "The request is wrong; `detail` says what is allowed.",
         429: "Too much at once: try again after `Retry-After` seconds.",
@@ -42,7 +43,21 @@ DESCRIPTION = """The champions of a polyloom home. Every answer names the releas
 `polyloom replay` gives the same scores again. A refused request is answered with `application/problem+json`."""
 
 
-def create_app(service: Service, *, origins: Sequence[str] = ()) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI within the guard: what is refused, or answered directly, never gets as far as the framework."""
+
+    outermost: App
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Whatever a server hands over."""
+        await self.outermost(scope, receive, send)
+
+    async def within(self, scope: Any, receive: Any, send: Any) -> None:
+        """What the framework answers."""
+        await super().__call__(scope, receive, send)
+
+
+def create_app(service: Service, *, origins: Sequence[str] = ()) -> Application:
     """The application over a service; the service is closed with it. Pages of `origins` alone may ask it."""
 
     @asynccontextmanager
@@ -50,18 +65,20 @@ def create_app(service: Service, *, origins: Sequence[str] = ()) -> FastAPI:
         yield
         await asyncio.to_thread(service.close)
 
-    app = FastAPI(
+    app = Application(
         title="polyloom", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None,
         servers=None, separate_input_output_schemas=False,
     )  # fmt: skip
-    app.add_middleware(Guard, observing=service)
+    app.outermost = Guard(Direct(app.within, service=service), observing=service)
     if origins:
-        app.add_middleware(
-            CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"],
+        app.outermost = CORSMiddleware(
+            app.outermost, allow_origins=list(origins), allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type", "x-request-id"], expose_headers=["x-request-id"],
         )  # fmt: skip
     app.add_exception_handler(HTTPException, no_such_path)
     app.add_exception_handler(RequestValidationError, wrong_body)
+    app.add_exception_handler(Refused, not_answered)
+    app.add_exception_handler(Exception, not_answered)
     add_state(app, service)
     add_actions(app, service)
     complete_schema(app, service)
@@ -169,15 +186,12 @@ async def no_such_path(request: Request, error: Exception) -> Response:
 
 async def wrong_body(request: Request, error: Exception) -> Response:
     """A body that is not as the schema says: where, and what is allowed; not what was sent."""
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    said = "; ".join(f"{place(one['loc'])}: {one['msg']}" for one in found[:5])
-    status, reason = (400, "no_json") if any(one["type"] == "json_invalid" for one in found) else (422, "wrong_request")
-    return problem(request, Refused(status, reason, said or "The body is not as /openapi.json says."))
+    return problem(request, wrong(error.errors() if isinstance(error, RequestValidationError) else []))
 
 
-def place(path: tuple[int | str, ...]) -> str:
-    """Where in a body, by names that are cut off where somebody sent long ones."""
-    return ".".join(str(part)[:WRONG] for part in path)
+async def not_answered(request: Request, error: Exception) -> Response:
+    """What is refused by what answers, or fails; the guard hears of failures all the same."""
+    return problem(request, refusal_of(error))
 
 
 def problem(request: Request, refused: Refused) -> Response:

@@ -4,6 +4,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
+from functools import lru_cache
 
 from polyloom.errors import RequestError
 from releases.serving.refusal import Refused
@@ -43,6 +44,12 @@ def check_origin(origin: str | None, allowed: Collection[str] = ()) -> None:
 
 
 def _is_meant(host: str, allowed: Collection[str]) -> bool:
+    return _is_one_of(host, frozenset(allowed))
+
+
+@lru_cache(maxsize=256)
+def _is_one_of(host: str, allowed: frozenset[str]) -> bool:
+    """The same; callers say the same few names again and again."""
     name = _name_in(host)
     return name is not None and (name in {one.lower() for one in allowed} or _is_this_machine(name))
 

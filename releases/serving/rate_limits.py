@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 
 KEYS = 10_000
 # A bucket holds what may be asked in ten seconds, so that a page that asks for several things at once is served.
@@ -54,6 +55,7 @@ class RateLimits:
         return 0.0 if is_allowed else wait
 
 
+@lru_cache(maxsize=4_096)
 def address_key(address: str) -> str:
     """The key of a client's address: itself, or the network of an IPv6 one."""
     try:

@@ -100,15 +100,15 @@ def test_pictures_in_rows(client):
     ("path", "body", "status", "reason", "said"),
     [
         ("support/predict", {}, 422, "wrong_request", "Nothing was asked"),
-        ("support/predict", {"rows": []}, 422, "wrong_request", "body.rows: List should have at least 1 item"),
+        ("support/predict", {"rows": []}, 422, "wrong_request", "rows: List should have at least 1 item"),
         ("support/predict", {"rows": [{"txt": "x"}]}, 422, "wrong_request", "Did you mean 'text'?"),
         ("support/predict", {"rows": [{"text": " "}]}, 422, "wrong_request", "has nothing that a task reads"),
         ("support/predict", {"rows": [{"text": 3}]}, 422, "wrong_request", "row 1: text: a number; write text"),
         ("support/predict", {"rows": [{"text": "x"}], "text": "y"}, 422, "wrong_request", "not both"),
         ("support/predict", {"rows": [{"text": "x"}] * 9}, 413, "too_many_rows", "8 at once are allowed"),
         ("support/predict", {"text": "x" * 501}, 413, "text_too_long", "more than 500 characters"),
-        ("support/predict", {"text": "x", "top": 0}, 422, "wrong_request", "body.top: Input should be greater"),
-        ("support/predict", {"text": "x", "tops": 3}, 422, "wrong_request", "body.tops: Extra inputs"),
+        ("support/predict", {"text": "x", "top": 0}, 422, "wrong_request", "top: Input should be greater"),
+        ("support/predict", {"text": "x", "tops": 3}, 422, "wrong_request", "tops: Extra inputs"),
         ("support/predict", {"image": "x"}, 422, "wrong_request", "this is no base64"),
         ("shop/predict", {"rows": [{"picture": "aGFsbG8="}]}, 422, "wrong_request", "the file is not one of JPEG"),
         ("shop/predict", {"rows": [{"picture": "A" * 300_000}]}, 413, "picture_too_large", "more than 200000 bytes"),
@@ -136,6 +136,12 @@ def test_a_body_that_is_no_json_object_is_refused(client, content):
     answer = client.post("/v1/support/predict", content=content, headers={"content-type": "application/json"})
     assert answer.status_code in {400, 422}
     assert answer.json()["reason"] in {"no_json", "wrong_request"}
+
+
+def test_what_is_not_sent_as_json_is_refused(client):
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = client.post("/v1/support/predict", content=b'{"text": "x"}', headers={"content-type": kind})
+        refused(answer, 415, "no_json", "Content-Type: application/json")
 
 
 def test_another_method_is_refused(client):

@@ -166,7 +166,9 @@ def tell_everywhere(client, url, secret):
     ]
     for path, body in bodies:
         client.post(f"/v1/{path}", json=body, headers=headers, params={"q": secret})
-    client.post("/v1/support/predict", content=f'{{"text": "{secret}'.encode())
+    client.post(
+        "/v1/support/predict", content=f'{{"text": "{secret}'.encode(), headers={"content-type": "application/json"}
+    )
     with httpx.Client(base_url=url) as other:
         other.get(f"/{secret}", headers={"Authorization": f"Bearer {secret}"})
     answered = client.post("/v1/support/predict", json={"text": f"call {secret}"}).json()
