@@ -39,7 +39,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     help="Requests a minute for each token or address.",
 )
 @click.option(
-    "--waiting", type=AT_LEAST_ONE, default=48, show_default=True, help="Requests that may wait for each scenario."
+    "--waiting", type=AT_LEAST_ONE, default=32, show_default=True, help="Requests that may wait for each scenario."
 )
 @click.option(
     "--wait-seconds", type=SECONDS, default=5.0, show_default=True, help="How long one may be expected to wait."

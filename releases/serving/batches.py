@@ -41,8 +41,9 @@ def work_of(served: Served, task: Task, *, request_id: str, keeping: Keeping | N
     key = ("predict", served.digest, task.options["top"]) if task.action == "predict" else None
     run = functools.partial(explored if task.run else answered, keeping=keeping)
     return Work(
-        action=task.action, rows=max(1, len(task.rows)), key=key, payload=Asked(served, task, request_id), run=run
-    )
+        action=task.action, rows=max(1, len(task.rows)), key=key, payload=Asked(served, task, request_id), run=run,
+        release=served.digest,
+    )  # fmt: skip
 
 
 def answered(works: Sequence[Work], *, keeping: Keeping | None) -> list[Outcome]:

@@ -41,6 +41,7 @@ class Work:
     rows: int = 1
     key: Hashable | None = None
     payload: Any = None
+    release: str = ""
     since: float = field(default_factory=time.monotonic)
     answer: "asyncio.Future[Any] | None" = None
 
@@ -72,17 +73,32 @@ class Lane:
         """How many requests wait."""
         return len(self._queue)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a further request would have to wait too long."""
+        return self._has_no_room()
+
     def check(self, action: str = "", rows: int = 1) -> None:
         """Raises: Refused (429) where such a request would have to wait too long."""
-        wait, waiting = self.pace.wait(self._expected), len(self._queue)
-        full = waiting >= self._waiting
-        if full or (waiting and wait + self.pace.seconds(action, rows) > self._wait_seconds):
-            raise Refused(
-                429,
-                "busy",
-                f"{waiting} requests wait for {self.scenario!r} already. Try again in {seconds_to_wait(wait)} s.",
-                retry_after_seconds=wait,
-            )
+        if self._has_no_room(self.pace.seconds(action, rows)):
+            raise self.refusal()
+
+    def refusal(self) -> Refused:
+        """What is said to a request for which there is no room."""
+        wait = self.pace.wait(self._expected)
+        return Refused(
+            429,
+            "busy",
+            f"{self.depth} requests wait for {self.scenario!r} already. Try again in {seconds_to_wait(wait)} s.",
+            retry_after_seconds=wait,
+        )
+
+    def _has_no_room(self, seconds: float = 0.0) -> bool:
+        waiting = len(self._queue)
+        wait = self.pace.wait(self._expected) + seconds
+        # Fewer may wait where each takes longer: what is promised is a time, not a number.
+        most = self._waiting / self.pace.slowness(self._queue[0].action) if waiting else self._waiting
+        return waiting >= most or bool(waiting and wait > self._wait_seconds)
 
     async def answer(self, work: Work, *, seconds: float) -> Any:
         """The result of a work. Raises: Refused where the queue is full (429) or `seconds` passed (504)."""
@@ -182,7 +198,7 @@ class Lane:
 
     def _note(self, batch: list[Work], began: float) -> None:
         seconds, rows, action = time.monotonic() - began, sum(work.rows for work in batch), batch[0].action
-        self.pace.note(action, rows=rows, seconds=seconds)
+        self.pace.note(action, rows=rows, seconds=seconds, release=batch[0].release)
         if self._watching is not None:
             self._watching.batch(scenario=self.scenario, action=action, rows=rows, seconds=seconds)
             for work in batch:

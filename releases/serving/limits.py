@@ -20,7 +20,7 @@ class Limits:
     rows: int = 64
     found: int = 100
     history: int = 1_000
-    waiting: int = 48
+    waiting: int = 32
     wait_seconds: float = 5.0
     in_flight: int = 512
     held_bytes: int = 256 << 20

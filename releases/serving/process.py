@@ -3,6 +3,7 @@
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from releases.serving.slow_clients import ClientLimits, guarded_protocol
 DRAIN_SECONDS = 30
 BACKLOG = 2_048
 ALIVE_SECONDS = 30
+# The thread that hears callers must not wait 5 ms, as Python has it, each time one that answers has the interpreter.
+SWITCH_SECONDS = 0.0002
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,8 @@ def serve(
     taken = listen(at)
     at = replace(at, port=taken.getsockname()[1])
     config = uvicorn.Config(
-        app, http=guarded_protocol(clients, cut_off=service.parts.metrics.cut_off), ws="none", lifespan="on",
+        app, http=guarded_protocol(clients, cut_off=service.parts.metrics.cut_off, full=service.turning_away),
+        ws="none", lifespan="on",
         log_config=None, access_log=False,
         server_header=False, date_header=True, proxy_headers=False, timeout_keep_alive=ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS, backlog=BACKLOG,
@@ -60,11 +64,13 @@ def serve(
         ssl_certfile=at.certificate, ssl_keyfile=at.private_key,
     )  # fmt: skip
     server = Server(config, service=service, ready=lambda end: ready(Running(at.url, end)))
-    put_back = quiet_libraries(service.log)
+    put_back, interval = quiet_libraries(service.log), sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with picture_limits():
             server.run(sockets=[taken])
     finally:
+        sys.setswitchinterval(interval)
         put_back()
         taken.close()
 

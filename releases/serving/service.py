@@ -28,6 +28,7 @@ from releases.serving.request_id import request_id
 from releases.serving.routes import Route
 from releases.serving.server_log import ServerLog
 from releases.serving.traces import RequestSpan, Tracer
+from releases.serving.turning_away import TurningAway
 
 Explorer = Callable[[Runtime], Any]
 PICTURE_BYTES = 4_096
@@ -69,6 +70,7 @@ class Service:
             )
             for name in parts.champions
         }  # fmt: skip
+        self.turning_away = TurningAway(self._lanes, handled=parts.metrics.handled, told=self._told_turned_away)
         self._watch()
 
     async def answer(self, scenario: str, action: str, asked: Any, context: Context) -> Outcome:
@@ -175,6 +177,9 @@ class Service:
     async def _aside(self, prepare: Callable[[], Task]) -> Task:
         """Prepare a request where nobody waits for it."""
         return await asyncio.get_running_loop().run_in_executor(self._intake, prepare)
+
+    def _told_turned_away(self, scenario: str, count: int) -> None:
+        self.log.event("turned_away", level="warning", scenario=scenario, count=count)
 
     def _watch(self) -> None:
         metrics = self.parts.metrics

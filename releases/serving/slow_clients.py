@@ -32,16 +32,29 @@ def nobody_counts(_reason: str) -> None:
     """Clients that are cut off are not counted."""
 
 
-def guarded_protocol(limits: ClientLimits, *, cut_off: Callable[[str], None] = nobody_counts) -> type[asyncio.Protocol]:
+def there_is_room(_url: bytes) -> bytes | None:
+    """Nobody is refused before the application is asked."""
+    return None
+
+
+def guarded_protocol(
+    limits: ClientLimits,
+    *,
+    cut_off: Callable[[str], None] = nobody_counts,
+    full: Callable[[bytes], bytes | None] = there_is_room,
+) -> type[asyncio.Protocol]:
     """The class for `uvicorn.Config(http=..., ws="none")`: on httptools where that is installed, else on h11.
 
     `cut_off` hears the reason each time a client is turned away or cut off: `slow_headers`, `long_headers`,
-    `malformed`, `slow_reader`, `made_room`, `too_many_connections`.
+    `malformed`, `slow_reader`, `made_room`, `too_many_connections`. `full` gives the whole answer to a plain request
+    for which there is no room, by its path; on h11 it is not asked.
     """
-    return (on_httptools if find_spec("httptools") else on_h11)(limits, cut_off)
+    return on_httptools(limits, cut_off, full) if find_spec("httptools") else on_h11(limits, cut_off)
 
 
-def on_httptools(limits: ClientLimits, cut_off: Callable[[str], None]) -> type[asyncio.Protocol]:
+def on_httptools(
+    limits: ClientLimits, cut_off: Callable[[str], None], full: Callable[[bytes], bytes | None] = there_is_room
+) -> type[asyncio.Protocol]:
     """On httptools, which is C."""
     from releases.serving.guarded_httptools import GuardedHttptools
 
@@ -50,6 +63,9 @@ def on_httptools(limits: ClientLimits, cut_off: Callable[[str], None]) -> type[a
 
         def cut_off(self, reason: str) -> None:
             cut_off(reason)
+
+        def full(self, url: bytes) -> bytes | None:
+            return full(url)
 
     Guarded.limits = limits
     return Guarded
