@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 OPENINGS = {
@@ -29,3 +30,12 @@ def customers_texts(questions: Path, *, count: int, seed: int = 7) -> list[str]:
         for opening, ending in itertools.product(OPENINGS[row["language"]], ENDINGS[row["language"]])
     )
     return chance.sample(list(made), count)
+
+
+def returning_texts(texts: Sequence[str], *, count: int, seed: int = 7) -> list[str]:
+    """`count` of these texts as customers ask them, some again and again: the n-th 1/n as often as the first.
+
+    Zipf, "Human Behavior and the Principle of Least Effort" (1949).
+    """
+    chance = random.Random(seed)
+    return chance.choices(texts, weights=[1 / place for place in range(1, len(texts) + 1)], k=count)

@@ -183,7 +183,7 @@ SERVICES = click.argument("services", nargs=-1)
 @main.command()
 @SERVICES
 def up(services: Sequence[str]) -> None:
-    """Start Prefect, a worker, MLflow and the page as local processes (or the ones named)."""
+    """Start Prefect, a worker, MLflow, the API and the page as local processes (or the ones named)."""
     from flows.console import console_progress
     from flows.services import up as start
 

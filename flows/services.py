@@ -89,6 +89,14 @@ def _mlflow_command(port: int) -> list[str]:
                    "--backend-store-uri", store, "--artifacts-destination", str(home() / "mlartifacts"))  # fmt: skip
 
 
+def _api_command(port: int) -> list[str]:
+    from flows.serving_champions import champions
+
+    if not champions():
+        return []
+    return _module("flows.cli", "serve", "--host", LOOPBACK, "--port", str(port))
+
+
 def _page_command(port: int) -> list[str]:
     page = importlib.util.find_spec("ui.app")
     if page is None or page.origin is None:
@@ -112,6 +120,7 @@ TABLE = {
     for service in (
         Service("worker", 0, "/health", _worker_command, _worker_environment),
         Service("mlflow", 5000, "/health", _mlflow_command, _nothing),
+        Service("api", 8000, "/ready", _api_command, _nothing),
         Service("page", 8501, "/_stcore/health", _page_command, _nothing),
     )
 }
@@ -169,7 +178,8 @@ def _port_note(name: str) -> str:
 
 
 def _missing(name: str) -> ServiceState:
-    return ServiceState(name, "missing", note=f"the code of {name!r} is not installed here")
+    notes = {"api": "no scenario has a champion to serve yet; next: polyloom run SCENARIO, then polyloom up api"}
+    return ServiceState(name, "missing", note=notes.get(name, f"the code of {name!r} is not installed here"))
 
 
 def _end(name: str) -> ServiceState | None:

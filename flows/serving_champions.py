@@ -84,13 +84,18 @@ def wanted_scenarios(names: Sequence[str]) -> dict[str, str]:
     if names:
         pairs = [name.partition("@") for name in names]
         return {scenario_name(scenario): alias or CHAMPION for scenario, _, alias in pairs}
-    found = [path.stem for path in sorted((home() / "ledger").glob("*.jsonl")) if has_champion(path.stem)]
+    found = champions()
     if not found:
         raise RequestError(
             f"No scenario has a champion in {home()}. Next: polyloom run SCENARIO, or name what to serve: "
             "polyloom serve SCENARIO"
         )
     return dict.fromkeys(found, CHAMPION)
+
+
+def champions() -> list[str]:
+    """The scenarios of this home that have a champion."""
+    return [path.stem for path in sorted((home() / "ledger").glob("*.jsonl")) if has_champion(path.stem)]
 
 
 def has_champion(scenario: str) -> bool:

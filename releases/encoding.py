@@ -26,11 +26,13 @@ def encode(encoder: OnnxEncoder | VectorEncoder, preparation: Preparation, value
 
 
 def _in_fours(arrays: Arrays, preparation: Preparation) -> Arrays:
-    """Tokens [batch, tokens], padded to whole fours."""
+    """Tokens [batch, tokens], padded to whole fours, but to no more than the encoder may be given."""
     if "input_ids" not in arrays:
         return arrays
-    missing = -arrays["input_ids"].shape[1] % TOKENS_AT_ONCE
-    if not missing:
+    length = arrays["input_ids"].shape[1]
+    whole = length + -length % TOKENS_AT_ONCE
+    missing = min(whole, getattr(preparation, "max_tokens", whole)) - length
+    if missing <= 0:
         return arrays
     padding = {"input_ids": getattr(preparation, "padding_id", 0)}
     return {

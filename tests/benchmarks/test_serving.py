@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from benchmarks.serving_answers import Answers, Told
 from benchmarks.serving_overload import refusals, sent
 from benchmarks.serving_server import Server
 from benchmarks.serving_switching import figures_of, switches
-from benchmarks.serving_texts import customers_texts
+from benchmarks.serving_texts import customers_texts, returning_texts
 from benchmarks.serving_throughput import compared
 
 ONE, OTHER = "1" * 64, "2" * 64
@@ -67,13 +68,22 @@ def test_more_texts_than_there_can_be_are_refused(tmp_path):
         customers_texts(questions(tmp_path), count=100_000)
 
 
+def test_texts_that_come_back_come_back_as_often_as_they_should():
+    texts = [f"question {number}" for number in range(100)]
+    asked = returning_texts(texts, count=20_000)
+    assert asked == returning_texts(texts, count=20_000)
+    counts = Counter(asked)
+    assert set(counts) == set(texts)
+    assert counts[texts[0]] / counts[texts[9]] == pytest.approx(10, rel=0.2)
+
+
 def test_medians_of_both_sides_are_compared():
     ours = [answers(*[told(took=0.1)] * count) for count in (10, 100, 12)]
-    rate, latency, done = compared(ours, [answers(*[told(took=0.2)] * count) for count in (2, 2, 2)])
+    rate, latency, done = compared(ours, [answers(*[told(took=0.2)] * count) for count in (2, 2, 2)], "new")
     assert (rate.value, rate.against, rate.met) == (12, 2, True)
     assert (latency.ratio, latency.met) == (0.5, True)
     assert (done.value, done.against) == (122, 122)
-    assert not compared(ours, ours)[0].met
+    assert not compared(ours, ours, "new")[0].met
 
 
 def test_a_switch_is_one_minute_answered_by_one_release_and_the_next_by_another():

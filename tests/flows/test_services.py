@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from flows import processes, services
 from polyloom.errors import PolyloomError, RequestError
+from tests.support.small_bundle import release_small_bundle
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +95,16 @@ def test_a_reused_pid_is_stale_and_is_not_killed() -> None:
     assert other.alive()
     assert services.status()[2].state == "stopped"
     processes.stop(other)
+
+
+def test_the_api_is_up_once_there_is_a_champion_to_serve(home: Path) -> None:
+    [state] = services.up(["api"])
+    assert state.state == "missing"
+    assert "next: polyloom run SCENARIO, then polyloom up api" in state.note
+    release_small_bundle(home, name="support")
+    [state] = services.up(["api"])
+    assert (state.name, state.state) == ("api", "running")
+    answer = httpx.post(f"{state.url}/v1/support/predict", json={"text": "Where is my parcel?"}, timeout=30)
+    assert answer.json()["predictions"][0]["answers"]["topic"]["label"] == "delivery"
+    [stopped] = services.down(["api"])
+    assert (stopped.name, stopped.state) == ("api", "stopped")
