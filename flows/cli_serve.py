@@ -1,5 +1,6 @@
 """`polyloom serve`: champions behind an API."""
 
+import resource
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -121,11 +122,21 @@ def run(options: Any, *, port: int, certificate: Path | None, private_key: Path 
     app = create_app(service, origins=options.origins)
 
     def ready(running: Running) -> None:
-        told = {"url": running.url, "open": service.is_open, **service.readiness()}
-        emit(told) if as_json else click.echo("\n".join(lines(running.url, service)))
+        emit(told(running.url, service)) if as_json else click.echo("\n".join(lines(running.url, service)))
 
     with suppress(KeyboardInterrupt):
         serve(app, service, at=at, clients=ClientLimits(), ready=ready)
+
+
+def told(url: str, service: Any) -> dict[str, Any]:
+    """What a program is told."""
+    scenarios = {name: service.described(name) for name in sorted(service.scenarios)}
+    return {"url": url, "open": service.is_open, "memory_bytes": memory_bytes(), "scenarios": scenarios}
+
+
+def memory_bytes() -> int:
+    """The most memory that this process had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def lines(url: str, service: Any) -> list[str]:
@@ -135,5 +146,6 @@ def lines(url: str, service: Any) -> list[str]:
     return [
         f"serving   {', '.join(sorted(service.scenarios))} on {url}, to {who}",
         f"try       curl {url}/v1/{name}",
-        f"schema    {url}/openapi.json   figures {url}/metrics   stop with Ctrl-C",
+        f"schema    {url}/openapi.json   figures {url}/metrics",
+        f"memory    {memory_bytes() >> 20} MiB   stop with Ctrl-C",
     ]

@@ -11,6 +11,7 @@ from modalities.preparation.protocol import Arrays, Preparation
 TEXTS_AT_ONCE = 8
 # ONNX Runtime adds up four numbers at a time: a text that is padded further than to whole fours keeps every bit.
 TOKENS_AT_ONCE = 4
+FLAT = 2
 TOKENS = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -27,7 +28,7 @@ def encode(encoder: OnnxEncoder | VectorEncoder, preparation: Preparation, value
 
 def _in_fours(arrays: Arrays, preparation: Preparation) -> Arrays:
     """Tokens [batch, tokens], padded to whole fours, but to no more than the encoder may be given."""
-    if "input_ids" not in arrays:
+    if "input_ids" not in arrays or arrays["input_ids"].ndim != FLAT:
         return arrays
     length = arrays["input_ids"].shape[1]
     whole = length + -length % TOKENS_AT_ONCE

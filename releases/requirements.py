@@ -10,11 +10,11 @@ from releases.closure import closure
 
 # Where a package's name on an index is not what is imported. MLflow without its server and its databases is enough.
 DISTRIBUTIONS = {"PIL": "pillow", "faiss": "faiss-cpu", "Stemmer": "PyStemmer", "mlflow": "mlflow-skinny"}
-# Imported late for speed, and needed by every release: nothing answers without a graph.
-ALWAYS = frozenset({"onnxruntime"})
+# Imported late for speed, and needed by every release: nothing answers without a graph, and many heads decode by scipy.
+ALWAYS = frozenset({"onnxruntime", "scipy"})
 # Only fitting, measuring and an index in Milvus need these; a release alone does none of it.
 NEVER = frozenset({"implicit", "threadpoolctl", "pycocotools", "pymilvus", "milvus_lite", "grpc"})
-FOR_AN_INDEX = frozenset({"faiss"})
+FOR_AN_INDEX = frozenset({"faiss", "sqlglot"})
 FOR_WORDS = frozenset({"bm25s", "Stemmer"})
 FOR_RECOMMENDATIONS = frozenset({"safetensors"})
 FOR_A_LEARNED_ORDER = frozenset({"lightgbm"})

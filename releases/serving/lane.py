@@ -13,9 +13,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from releases.serving.pace import Pace
+from releases.serving.pace import BATCH_SECONDS, Pace
 from releases.serving.refusal import Refused, seconds_to_wait
 
+MOST_SLOWNESS = 4.0
 Run = Callable[[Sequence["Work"]], Sequence[Any]]
 
 
@@ -95,10 +96,14 @@ class Lane:
 
     def _has_no_room(self, seconds: float = 0.0) -> bool:
         waiting = len(self._queue)
+        if waiting >= self._waiting:
+            return True
         wait = self.pace.wait(self._expected) + seconds
-        # Fewer may wait where each takes longer: what is promised is a time, not a number.
-        most = self._waiting / self.pace.slowness(self._queue[0].action) if waiting else self._waiting
-        return waiting >= most or bool(waiting and wait > self._wait_seconds)
+        if not waiting or wait < BATCH_SECONDS:
+            return False
+        # Fewer may wait where each takes longer than usually: what is promised is a time, not a number.
+        slowness = min(self.pace.slowness(self._queue[0].action), MOST_SLOWNESS)
+        return waiting >= self._waiting / slowness or wait > self._wait_seconds
 
     async def answer(self, work: Work, *, seconds: float) -> Any:
         """The result of a work. Raises: Refused where the queue is full (429) or `seconds` passed (504)."""

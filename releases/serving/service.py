@@ -84,6 +84,8 @@ class Service:
         found: Outcome = await self._lanes[scenario].answer(work, seconds=self.limits.answer_seconds)
         if context.span is not None:
             context.span.was("release", begun=began, ended=time.monotonic(), rows=len(task.rows))
+        if found.prediction is None and task.run is None:
+            self.parts.metrics.unlogged("off" if self.parts.keeping.status.state == "off" else "failed")
         return found
 
     async def feedback(self, scenario: str, given: Any) -> schemas.Kept:
@@ -104,10 +106,16 @@ class Service:
         return described(self.champion(scenario), whole=whole)
 
     def readiness(self) -> dict[str, Any]:
-        """Whether requests are answered; which releases do; and what is not as it should be."""
-        told = {name: described(champion) for name, champion in self.parts.champions.items()}
-        status = self.parts.keeping.status
+        """Whether requests are answered; which releases do; and what is not as it should be.
+
+        Anybody may ask for it: where tokens are needed it says no more than a load balancer has to know.
+        """
+        champions, status = self.parts.champions, self.parts.keeping.status
+        if not self.is_open:
+            stale = {name: one.standing.stale_since is not None for name, one in champions.items()}
+            return {"ready": not self._is_closing, "stale": stale, "prediction_log": {"state": status.state}}
         kept = {"state": status.state, "reason": status.reason, "lost": status.lost}
+        told = {name: described(champion) for name, champion in champions.items()}
         return {"ready": not self._is_closing, "scenarios": told, "prediction_log": kept}
 
     def metrics_text(self, accept: str) -> tuple[bytes, str]:

@@ -37,7 +37,7 @@ def test_it_is_the_one_that_the_registry_names(shop):
     registry, asked = shop
     for alias in ("champion", "previous"):
         release = registry.resolve("shop", alias)
-        assert asked(alias) == ("shop", release.path, release.digest)
+        assert asked(alias) == ("shop", release.path, release.digest, release.version)
     registry.rollback("shop", "ann", "no")
     assert asked().digest == "a" * 64
 

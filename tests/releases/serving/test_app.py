@@ -17,6 +17,7 @@ from tests.support.small_bundle import release_small_bundle
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     patch = pytest.MonkeyPatch()
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     patch.setenv("POLYLOOM_HOME", str(tmp_path_factory.mktemp("served")))
     for name in ("shop", "support"):
         release_small_bundle(home(), name=name)

@@ -146,6 +146,29 @@ def test_who_would_wait_too_long_by_the_pace_of_late_is_refused_but_never_the_fi
     asyncio.run(ask())
 
 
+def test_fewer_may_wait_where_each_takes_longer_than_usually_but_not_of_what_is_quick_all_the_same(lane):
+    async def refused_at(usual, late):
+        gate = Gate()
+        one = lane(waiting=16, wait_seconds=60.0)
+        one.pace.note("predict", rows=1, seconds=usual)
+        for _ in range(40):
+            one.pace.note("predict", rows=1, seconds=late)
+        tasks = [asyncio.create_task(one.answer(work(gate, 0), seconds=9))]
+        await asyncio.to_thread(gate.begun.wait, 5)
+        while not one.is_full:
+            tasks.append(asyncio.create_task(one.answer(work(gate, len(tasks)), seconds=9)))
+            await asyncio.sleep(0.01)
+        depth = one.depth
+        gate.open.set()
+        await asyncio.gather(*tasks)
+        return depth
+
+    assert asyncio.run(refused_at(0.1, 0.1)) == 16
+    assert asyncio.run(refused_at(0.1, 0.2)) in {8, 9}
+    assert asyncio.run(refused_at(0.1, 5.0)) == 4
+    assert asyncio.run(refused_at(0.0001, 0.001)) == 16
+
+
 def test_one_bad_row_costs_only_its_own_request(lane):
     def run(works):
         if any(one.payload == "bad" for one in works):

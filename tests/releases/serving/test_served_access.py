@@ -20,6 +20,7 @@ LIMITS = Limits(body_bytes=20_000, body_seconds=0.5, per_minute=600)
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
     patch = pytest.MonkeyPatch()
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     patch.setenv("POLYLOOM_HOME", str(tmp_path_factory.mktemp("guarded")))
     for name in ("shop", "support"):
         release_small_bundle(home(), name=name)
@@ -59,6 +60,8 @@ def test_scope_and_scenario(guarded):
         assert [client.get(path).status_code for path in ("/health", "/ready", "/openapi.json", "/v1")] == [200] * 4
     with client_of(url) as client:
         assert [client.get(path).status_code for path in ("/v1", "/v1/support", "/metrics")] == [401] * 3
+        ready = {"ready": True, "stale": {"shop": False, "support": False}, "prediction_log": {"state": "on"}}
+        assert client.get("/ready").json() == ready
 
 
 def test_revoked_expired_and_rotated_from_the_next_request_on(guarded):

@@ -66,6 +66,7 @@ def test_without_a_log_answers_are_the_same_and_say_that_they_were_not_kept():
         assert other["predictions"] == kept["predictions"]
         assert client.get("/ready").json()["prediction_log"]["state"] == "off"
         assert "polyloom_prediction_log_up 0.0" in client.get("/metrics").text
+        assert 'polyloom_unlogged_total{reason="off"} 1.0' in client.get("/metrics").text
     assert kept["prediction"] is not None
 
 
