@@ -40,7 +40,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     help="Requests a minute for each token or address.",
 )
 @click.option(
-    "--waiting", type=AT_LEAST_ONE, default=32, show_default=True, help="Requests that may wait for each scenario."
+    "--under-way", type=AT_LEAST_ONE, default=40, show_default=True, help="Requests of each scenario at once."
 )
 @click.option(
     "--wait-seconds", type=SECONDS, default=5.0, show_default=True, help="How long one may be expected to wait."
@@ -74,7 +74,7 @@ def serve(
     hosts: Sequence[str],
     log_file: Path | None,
     per_minute: int,
-    waiting: int,
+    under_way: int,
     wait_seconds: float,
     answer_seconds: float,
     rows: int,
@@ -96,7 +96,7 @@ def serve(
     if private_key is not None and certificate is None:
         raise RequestError("--tls-key is given without --tls-cert. Give both, or neither.")
     limits = Limits(
-        waiting=waiting, wait_seconds=wait_seconds, answer_seconds=answer_seconds, rows=rows, per_minute=per_minute
+        under_way=under_way, wait_seconds=wait_seconds, answer_seconds=answer_seconds, rows=rows, per_minute=per_minute
     )
     options = Options(
         names=tuple(scenarios), host=host, is_open=is_open, log_file=log_file, hosts=tuple(hosts),

@@ -13,10 +13,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from releases.serving.pace import BATCH_SECONDS, Pace
+from releases.serving.pace import Pace
 from releases.serving.refusal import Refused, seconds_to_wait
 
-MOST_SLOWNESS = 4.0
 Run = Callable[[Sequence["Work"]], Sequence[Any]]
 
 
@@ -51,12 +50,13 @@ class Lane:
     """The queue of one scenario and the threads that answer it. Use from one event loop."""
 
     def __init__(
-        self, scenario: str, *, waiting: int, wait_seconds: float, most_rows: int = 64, threads: int = 1,
+        self, scenario: str, *, most: int, wait_seconds: float, most_rows: int = 64, threads: int = 1,
         watching: Watching | None = None,
     ) -> None:  # fmt: skip
         self.scenario = scenario
         self.pace = Pace(most_rows=most_rows, workers=threads)
-        self._waiting = waiting
+        self._most = most
+        self._open = 0
         self._wait_seconds = wait_seconds
         self._watching = watching
         self._queue: deque[Work] = deque()
@@ -86,34 +86,29 @@ class Lane:
 
     def refusal(self) -> Refused:
         """What is said to a request for which there is no room."""
-        wait = self.pace.wait(self._expected)
+        wait, others = self.pace.wait(self._expected), f"{self._open} requests of {self.scenario!r}"
         return Refused(
             429,
             "busy",
-            f"{self.depth} requests wait for {self.scenario!r} already. Try again in {seconds_to_wait(wait)} s.",
+            f"{others} are under way already. Try again in {seconds_to_wait(wait)} s.",
             retry_after_seconds=wait,
         )
 
     def _has_no_room(self, seconds: float = 0.0) -> bool:
-        waiting = len(self._queue)
-        if waiting >= self._waiting:
-            return True
         wait = self.pace.wait(self._expected) + seconds
-        if not waiting or wait < BATCH_SECONDS:
-            return False
-        # Fewer may wait where each takes longer than usually: what is promised is a time, not a number.
-        slowness = min(self.pace.slowness(self._queue[0].action), MOST_SLOWNESS)
-        return waiting >= self._waiting / slowness or wait > self._wait_seconds
+        return self._open >= self._most or bool(self._queue and wait > self._wait_seconds)
 
     async def answer(self, work: Work, *, seconds: float) -> Any:
         """The result of a work. Raises: Refused where the queue is full (429) or `seconds` passed (504)."""
         loop = asyncio.get_running_loop()
         work.answer = loop.create_future()
         self._put(work)
+        self._open += 1
         handle = loop.call_later(seconds, self._give_up, work, seconds)
         try:
             return await work.answer
         finally:
+            self._open -= 1
             handle.cancel()
 
     def close(self) -> None:

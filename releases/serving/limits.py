@@ -9,8 +9,8 @@ from ingestion.pictures import MAX_PIXELS
 class Limits:
     """The limits of one server; sizes in bytes or characters, times in seconds.
 
-    `waiting` requests may wait for each scenario, none of them expected to wait longer than `wait_seconds`;
-    `in_flight` may be open at once, waiting or not, with `held_bytes` of bodies in all.
+    `under_way` requests of each scenario may wait or be answered at once, none of them expected to wait longer than
+    `wait_seconds`; `in_flight` may be open in all, with `held_bytes` of bodies.
     """
 
     body_bytes: int = 16 << 20
@@ -20,7 +20,7 @@ class Limits:
     rows: int = 64
     found: int = 100
     history: int = 1_000
-    waiting: int = 32
+    under_way: int = 40
     wait_seconds: float = 5.0
     in_flight: int = 512
     held_bytes: int = 256 << 20

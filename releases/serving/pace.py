@@ -1,20 +1,9 @@
 """How fast a release answers of late: from it follow the size of a batch, and how long who comes now would wait."""
 
 import threading
-from dataclasses import dataclass
 
 BATCH_SECONDS = 0.1
 NEWEST = 0.2
-# What is usual creeps up to what is, within some minutes of load.
-CREEP = 0.0002
-
-
-@dataclass
-class Seconds:
-    """What a row takes: of late, and usually, which is the least that it took."""
-
-    late: float
-    usual: float
 
 
 class Pace:
@@ -25,7 +14,7 @@ class Pace:
         self._workers = workers
         self._lock = threading.Lock()
         self._release = ""
-        self._seconds: dict[str, Seconds] = {}
+        self._seconds: dict[str, float] = {}
 
     def note(self, action: str, *, rows: int, seconds: float, release: str = "") -> None:
         """What a batch took. Another release begins anew."""
@@ -33,23 +22,16 @@ class Pace:
         with self._lock:
             if release != self._release:
                 self._release, self._seconds = release, {}
-            known = self._seconds.setdefault(action, Seconds(each, each))
-            known.late += NEWEST * (each - known.late)
-            known.usual = min(known.late, known.usual + CREEP * (known.late - known.usual))
+            known = self._seconds.get(action, each)
+            self._seconds[action] = known + NEWEST * (each - known)
 
     def seconds(self, action: str, rows: int) -> float:
         """What so many rows are expected to take; nothing before the first were answered."""
-        known = self._seconds.get(action)
-        return known.late * rows if known else 0.0
+        return self._seconds.get(action, 0.0) * rows
 
     def wait(self, queued_seconds: float) -> float:
         """How long it takes until work of so many seconds is done."""
         return queued_seconds / self._workers
-
-    def slowness(self, action: str) -> float:
-        """How much longer a row takes than usually: 1, or more where the machine has other work."""
-        known = self._seconds.get(action)
-        return known.late / known.usual if known and known.usual > 0 else 1.0
 
     @property
     def most_rows(self) -> int:

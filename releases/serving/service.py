@@ -65,7 +65,7 @@ class Service:
         self._intake = ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake")
         self._lanes = {
             name: Lane(
-                name, waiting=parts.limits.waiting, wait_seconds=parts.limits.wait_seconds,
+                name, most=parts.limits.under_way, wait_seconds=parts.limits.wait_seconds,
                 most_rows=parts.limits.rows, threads=parts.threads, watching=parts.metrics,
             )
             for name in parts.champions

@@ -97,7 +97,7 @@ def test_an_open_server_stays_on_this_machine():
         (("support", "--tls-key", "key.pem"), "--tls-key is given without --tls-cert"),
         (("support", "--tls-cert", "missing.pem"), "no certificate with its key can be read"),
         (("support", "--keep-days", "0"), "keep predictions for at least 1 day"),
-        (("support", "--waiting", "0"), "--waiting"),
+        (("support", "--under-way", "0"), "--under-way"),
         (("support", "--port", "99999"), "cannot be listened on"),
     ],
 )

@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 
 import pytest
 
@@ -26,7 +25,7 @@ def held(tmp_path, monkeypatch):
     monkeypatch.setenv("POLYLOOM_HOME", str(tmp_path))
     for name in ("shop", "support"):
         release_small_bundle(home(), name=name)
-    with live_server(limits=Limits(waiting=1), batches=1) as (url, service):
+    with live_server(limits=Limits(under_way=2), batches=1) as (url, service):
         free, begun = threading.Event(), threading.Event()
 
         def hold(works):
@@ -50,6 +49,7 @@ def put(loop, lane, hold):
     work = Work(action="hold", run=hold)
     work.answer = loop.create_future()
     lane._put(work)
+    lane._open += 1
 
 
 def said(raw):
@@ -81,8 +81,7 @@ def test_a_full_scenario_refuses_on_the_same_connection_and_others_answer(held):
         assert client.post("/v1/shop/predict", json={"text": "red mug"}).status_code == 200
         assert client.get("/v1/support").status_code == 200
         free.set()
-        while service._lanes["support"].is_full:
-            time.sleep(0.01)
+        service._lanes["support"]._open = 0
         raw.sendall(REQUEST)
         head, answer = said(raw)
         assert head.startswith(b"http/1.1 200")
@@ -110,16 +109,15 @@ def test_what_is_no_plain_request_is_refused_the_usual_way(held, special):
 
 
 def test_only_what_is_asked_of_a_full_lane_is_turned_away():
-    lanes = {"shop": Lane("shop", waiting=1, wait_seconds=5), "support": Lane("support", waiting=1, wait_seconds=5)}
+    lanes = {"shop": Lane("shop", most=1, wait_seconds=5), "support": Lane("support", most=1, wait_seconds=5)}
     counted, told = [], []
     away = TurningAway(lanes, handled=counted.append, told=lambda name, count: told.append((name, count)))
     assert away(b"/v1/shop/predict") is None
-    lanes["shop"]._queue.append(Work(action="predict", run=list))
+    lanes["shop"]._open = 1
     assert away(b"/v1/shop/predict").startswith(b"HTTP/1.1 429")
     for path in (b"/v1/support/predict", b"/v1/shop/feedback", b"/v1/shop", b"/health", b"/v1/shop/predict?x=1", b""):
         assert away(path) is None
     assert [(one.scenario, one.status, one.refused) for one in counted] == [("shop", 429, "busy")]
     assert told == [("shop", 1)]
-    lanes["shop"]._queue.clear()
     for lane in lanes.values():
         lane.close()
