@@ -17,7 +17,7 @@ from releases.serving.feedback import Feedback
 from releases.serving.intake import Intake
 from releases.serving.known import known
 from releases.serving.limits import Limits
-from releases.serving.loopback import check_binding, check_host, check_origin
+from releases.serving.loopback import check_binding, check_host, check_origin, is_loopback
 from releases.serving.metrics import Metrics
 from releases.serving.prediction_log import PredictionLog
 from releases.serving.rate_limits import RateLimits
@@ -61,6 +61,8 @@ def open_service(options: Options, *, progress: Progress = SILENT) -> Service:
     """Open the champions and everything around them. Raises: RequestError for what cannot be served."""
     settings.apply()
     store = token_store(options)
+    # Beyond this machine there were tokens at the start, and a file that is gone must open nothing.
+    access = Access(store, limits=RateLimits(options.limits.per_minute), until_first=is_loopback(options.host))
     wanted = wanted_scenarios(options.names)
     names = known(routes=TEMPLATES, scenarios=wanted, actions=ACTIONS, reasons=REASONS)
     log, metrics = ServerLog(options.log_file, known=names), Metrics(names)
@@ -73,13 +75,13 @@ def open_service(options: Options, *, progress: Progress = SILENT) -> Service:
     champions = opened(wanted, opening, progress)
     return Service(
         Parts(
-            champions=champions, access=Access(store, limits=RateLimits(options.limits.per_minute)),
+            champions=champions, access=access,
             limits=options.limits, metrics=metrics, log=log, tracer=tracer(names), threads=options.batches,
             keeping=predictions, feedback=Feedback(
                 folder=home() / "feedback", predictions=predictions,
                 exposures=lambda scenario: ExposureLog(home() / "exposures" / scenario),
             ),
-            explorer=opening.explorer, check_caller=callers_of_open(options.hosts) if store is None else anybody,
+            explorer=opening.explorer, check_caller=callers_of_open(options.hosts),
         )
     )  # fmt: skip
 
@@ -90,14 +92,14 @@ def cores() -> int:
 
 
 def token_store(options: Options) -> TokenStore | None:
-    """Who is let in: those with a token, as soon as there is one; None for a server that asks nobody.
+    """Who is let in: those with a token, as soon as there is one; None for a server that never asks.
 
     Raises: RequestError for one that others could reach.
     """
     store = TokenStore(home() / "serving" / "tokens.json")
     is_open = options.is_open or not store.all()
     check_binding(options.host, is_open=is_open)
-    return None if is_open else store
+    return None if options.is_open else store
 
 
 def opened(wanted: Mapping[str, str], opening: Opening, progress: Progress) -> dict[str, Champion]:
@@ -136,7 +138,3 @@ def callers_of_open(hosts: Sequence[str]) -> Callable[[str | None, str | None], 
         check_origin(origin, hosts)
 
     return check
-
-
-def anybody(_host: str | None, _origin: str | None) -> None:
-    """Tokens decide."""

@@ -27,18 +27,24 @@ ANYBODY = Caller(token=None, name="anybody", per_minute=None)
 class Access:
     """Lets in, or refuses. Without a store the server is open: it asks nobody, and limits each address.
 
+    With `until_first` it is open until the first token is made, and asks for one from the next request on.
+
     `limits` counts what callers ask, `wrong_tokens` the wrong tokens of each address.
     """
 
-    def __init__(self, store: TokenStore | None, *, limits: RateLimits, wrong_tokens: RateLimits | None = None) -> None:
+    def __init__(
+        self, store: TokenStore | None, *, limits: RateLimits, wrong_tokens: RateLimits | None = None,
+        until_first: bool = False,
+    ) -> None:  # fmt: skip
         self._store = store
+        self._until_first = until_first
         self._limits = limits
         self._wrong_tokens = wrong_tokens or RateLimits(WRONG_PER_MINUTE, burst_seconds=30)
 
     @property
     def is_open(self) -> bool:
         """Whether anybody is let in."""
-        return self._store is None
+        return self._store is None or (self._until_first and not self._store.all())
 
     def admit(
         self, authorization: str | None, *, scope: str | None, scenario: str | None, cost: int = 1, address: str = ""
@@ -48,7 +54,7 @@ class Access:
         `address` is the client's, `cost` how much of its limit this takes. Raises: Refused, with 401 for no token or a
         wrong one, 403 for one that is for something else, 429 for too many requests, 503 while the file is damaged.
         """
-        if self._store is None:
+        if self._store is None or self.is_open:
             self._slow_down(f"address {address_key(address)}", ANYBODY, cost)
             return ANYBODY
         token = self._token(self._store, authorization, address)

@@ -15,7 +15,7 @@ ORIGIN = re.compile(r"^https?://")
 
 def check_binding(host: str, *, is_open: bool) -> None:
     """Raises: RequestError for an open server that others could reach, which is one on any address but loopback."""
-    if not is_open or _is_loopback(host):
+    if not is_open or is_loopback(host):
         return
     raise RequestError(
         f"Without access tokens this server answers at 127.0.0.1, ::1 or localhost alone; {host!r} came in, where "
@@ -65,7 +65,7 @@ def _is_this_machine(name: str) -> bool:
     return name.rstrip(".") == "localhost" or _is_loopback_address(name)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether a host to listen on is loopback, whatever addresses its name has."""
     if not host:
         return False

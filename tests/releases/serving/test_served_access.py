@@ -145,7 +145,9 @@ def test_other_sites_get_nothing_unless_they_are_named(tmp_path, monkeypatch):
         answer = client.post("/v1/support/predict", json=ASK, headers={"Host": "evil.example"})
         assert (answer.status_code, answer.json()["reason"]) == (421, "wrong_host")
         assert "access-control-allow-origin" not in client.options("/v1/support/predict", headers=site).headers
-    TokenStore(home() / "serving" / "tokens.json").create("site", scopes=["predict"])
+        assert client.post("/v1/support/predict", json=ASK).status_code == 200
+        TokenStore(home() / "serving" / "tokens.json").create("site", scopes=["predict"])
+        assert client.post("/v1/support/predict", json=ASK).status_code == 401
     with live_server(origins=["https://shop.example"]) as (url, _), client_of(url) as client:
         allowed = client.options("/v1/support/predict", headers=site).headers
         assert allowed["access-control-allow-origin"] == "https://shop.example"
