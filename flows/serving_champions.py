@@ -65,9 +65,10 @@ class Opening:
         from flows.exploring import exposures_folder
         from releases.exploring import open_exploring
 
-        if runtime.digest not in self._explorers:
-            self._explorers = {runtime.digest: open_exploring(runtime, exposures_folder(runtime.name))}
-        return self._explorers[runtime.digest]
+        known = self._explorers.get(runtime.name)
+        if known is None or known.runtime is not runtime:
+            known = self._explorers[runtime.name] = open_exploring(runtime, exposures_folder(runtime.name))
+        return known
 
     def _open(self, scenario: str, found: Named, cache: BundleCache) -> Runtime:
         """A release of this machine where it lies, any other out of the registry's files."""

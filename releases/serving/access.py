@@ -44,7 +44,7 @@ class Access:
     @property
     def is_open(self) -> bool:
         """Whether anybody is let in."""
-        return self._store is None or (self._until_first and not self._store.all())
+        return self._store is None or (self._until_first and self._store.is_empty)
 
     def admit(
         self, authorization: str | None, *, scope: str | None, scenario: str | None, cost: int = 1, address: str = ""

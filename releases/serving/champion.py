@@ -14,6 +14,8 @@ from releases.registry_lookup import Lookup, Named
 from releases.runtime import Runtime
 
 Open = Callable[[Named], Runtime]
+# A release that cannot be opened is not read anew at every look: each time costs all of its bytes.
+AGAIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,7 @@ class Champion:
         self._poll_seconds = poll_seconds
         self._moved = moved
         self._refused: str | None = None
+        self._refused_at = 0.0
         self.standing = Standing()
         self.served = self._open(self._first(last_good))
         self._closed = threading.Event()
@@ -91,13 +94,15 @@ class Champion:
             return found
 
     def _switch(self, found: Named) -> bool:
+        if found.digest == self._refused and time.monotonic() - self._refused_at < AGAIN_SECONDS:
+            return False
         try:
             served = self._open(found)
         except Exception as error:  # noqa: BLE001  (a release that cannot be opened must not take the old one along)
             self._is_stale(error)
             if self._refused != found.digest and self._moved is not None:
                 self._moved(self, False)  # noqa: FBT003
-            self._refused = found.digest
+            self._refused, self._refused_at = found.digest, time.monotonic()
             return False
         self.served = served
         self.standing, self._refused = Standing(), None

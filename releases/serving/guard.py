@@ -125,7 +125,7 @@ class Guard:
 
     async def _refuse(self, answer: "Answer", error: Exception) -> None:
         refused = refusal_of(error)
-        if refused.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if refused is not error and refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._observing.failed(error, answer.context.request_id)
         if not answer.begun:
             await answer.problem(refused)
@@ -166,9 +166,9 @@ def refusal_of(error: Exception) -> Refused:
     if isinstance(error, RequestError):
         return Refused(422, "wrong_request", str(error))
     if isinstance(error, IntegrityError):
-        return Refused(503, "damaged", "A file of the release is not what it should be; the log says which.")
+        return Refused(503, "damaged", "A file is not what it should be; the log knows it by its request_id.")
     if isinstance(error, PolyloomError):
-        return Refused(503, "unavailable", "The release could not answer; the log says why.")
+        return Refused(503, "unavailable", "The release could not answer; the log knows it by its request_id.")
     return Refused(500, "failed", "The request could not be answered; the log knows it by its request_id.")
 
 

@@ -38,6 +38,11 @@ class TokenStore:
         self._now = now
         self._seen: tuple[tuple[int, int, int] | None, dict[str, Token]] = (None, {})
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no token was ever made."""
+        return not self._tokens()
+
     def all(self) -> tuple[Token, ...]:
         """Every token that was ever made, oldest first."""
         return tuple(sorted(self._tokens().values(), key=lambda token: token.created))

@@ -112,5 +112,22 @@ def test_without_a_registry_the_release_of_before_answers_and_says_so(tmp_path):
     one.close()
 
 
+def test_a_release_that_cannot_be_opened_is_not_read_at_every_look(tmp_path):
+    digest = make_small_bundle(tmp_path / "support", name="support")
+    named, tried = Named("1", digest, tmp_path / "support"), []
+
+    def opened(found):
+        tried.append(found.version)
+        if found.version == "2":
+            raise RegistryError("It is broken.")
+        return Runtime.open(found.folder)
+
+    one = Champion("support", "champion", look_up=lambda *_: named, opened=opened, door=lambda _: None, poll_seconds=60)
+    named = Named("2", "0" * 64, tmp_path / "support")
+    assert [one.check() for _ in range(5)] == [False] * 5
+    assert (tried, one.served.version, one.standing.reason) == (["1", "2"], "1", "It is broken.")
+    one.close()
+
+
 def test_an_address_is_written_as_browsers_take_it():
     assert Listening(host="::1", port=8000).url == "http://[::1]:8000"
