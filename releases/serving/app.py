@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 
 from polyloom.version import VERSION
 from releases.serving import schemas
-from releases.serving.batches import Outcome
 from releases.serving.context import KEY, Context
-from releases.serving.direct import Direct, wrong
+from releases.serving.direct import Direct, answer, wrong
+from releases.serving.endpoints import ENDPOINTS, Endpoint
 from releases.serving.guard import App, Guard, refusal_of
 from releases.serving.refusal import PROBLEM, Refused
 from releases.serving.service import Service
@@ -80,7 +80,8 @@ def create_app(service: Service, *, origins: Sequence[str] = ()) -> Application:
     app.add_exception_handler(Refused, not_answered)
     app.add_exception_handler(Exception, not_answered)
     add_state(app, service)
-    add_actions(app, service)
+    for action, endpoint in ENDPOINTS.items():
+        add_action(app, service, action, endpoint)
     complete_schema(app, service)
     return app
 
@@ -117,62 +118,22 @@ def add_state(app: FastAPI, service: Service) -> None:
         return service.described(scenario, whole=True)
 
 
-def add_actions(app: FastAPI, service: Service) -> None:
-    """What is asked of a release."""
+def add_action(app: FastAPI, service: Service, action: str, endpoint: Endpoint) -> None:
+    """What is asked of a release, as OpenAPI describes it; only what names no scenario of this server gets here."""
+    body = endpoint.body
 
     @app.post(
-        "/v1/{scenario}/predict", tags=["predict"], response_model=schemas.Predictions, responses=REFUSALS,
-        summary="Answers with calibrated probabilities",
+        f"/v1/{{scenario}}/{action}", name=action, tags=[endpoint.tag], response_model=endpoint.reply,
+        responses=REFUSALS, summary=endpoint.summary,
     )  # fmt: skip
-    async def predict(scenario: Scenario, asked: schemas.PredictRequest, request: Request) -> Response:
-        return answered(request, await service.answer(scenario, "predict", asked, context_of(request)))
-
-    @app.post(
-        "/v1/{scenario}/explain", tags=["predict"], response_model=schemas.Explanations, responses=REFUSALS,
-        summary="What answers rest on",
-    )  # fmt: skip
-    async def explain(scenario: Scenario, asked: schemas.ExplainRequest, request: Request) -> Response:
-        return answered(request, await service.answer(scenario, "explain", asked, context_of(request)))
-
-    @app.post(
-        "/v1/{scenario}/search", tags=["find"], response_model=schemas.Hits, responses=REFUSALS,
-        summary="Items by words, a picture, or another item",
-    )  # fmt: skip
-    async def search(scenario: Scenario, asked: schemas.SearchRequest, request: Request) -> Response:
-        return answered(request, await service.answer(scenario, "search", asked, context_of(request)))
-
-    @app.post(
-        "/v1/{scenario}/recommend", tags=["find"], response_model=schemas.Items, responses=REFUSALS,
-        summary="Items for a user or a visitor",
-    )  # fmt: skip
-    async def recommend(scenario: Scenario, asked: schemas.RecommendRequest, request: Request) -> Response:
-        return answered(request, await service.answer(scenario, "recommend", asked, context_of(request)))
-
-    @app.post(
-        "/v1/{scenario}/ask", tags=["find"], response_model=schemas.Reply, responses=REFUSALS,
-        summary="An answer that is sure enough, or a hand-over",
-    )  # fmt: skip
-    async def ask(scenario: Scenario, asked: schemas.AskRequest, request: Request) -> Response:
-        return answered(request, await service.answer(scenario, "ask", asked, context_of(request)))
-
-    @app.post(
-        "/v1/{scenario}/feedback", tags=["feedback"], response_model=schemas.Kept, responses=REFUSALS,
-        summary="What came back: a correction, a click, a reward",
-    )  # fmt: skip
-    async def feedback(scenario: Scenario, asked: schemas.FeedbackRequest) -> schemas.Kept:
-        return await service.feedback(scenario, asked.feedback)
+    async def act(scenario: Scenario, asked: body, request: Request) -> Response:  # type: ignore[valid-type]
+        return Response(await answer(service, scenario, action, asked, context_of(request)), media_type=JSON)
 
 
 def context_of(request: Request) -> Context:
     """What is known of a request."""
     found: Context = request.scope[KEY]
     return found
-
-
-def answered(request: Request, outcome: Outcome) -> Response:
-    """An outcome as it goes out."""
-    context_of(request).prediction = outcome.prediction
-    return Response(outcome.body, media_type=JSON)
 
 
 async def no_such_path(request: Request, error: Exception) -> Response:

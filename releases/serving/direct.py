@@ -8,21 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from releases.serving import schemas
 from releases.serving.context import KEY, Context
+from releases.serving.endpoints import ENDPOINTS
 from releases.serving.guard import App, Receive, Scope, Send
 from releases.serving.refusal import Refused
 from releases.serving.service import Service
 
 SHOWN_PROBLEMS, SHOWN_CHARACTERS = 5, 40
-BODIES: dict[str, type[BaseModel]] = {
-    "predict": schemas.PredictRequest,
-    "explain": schemas.ExplainRequest,
-    "search": schemas.SearchRequest,
-    "recommend": schemas.RecommendRequest,
-    "ask": schemas.AskRequest,
-    "feedback": schemas.FeedbackRequest,
-}
 
 
 class Direct:
@@ -40,17 +32,19 @@ class Direct:
             return
         check_kind(scope)
         asked = read(context.route.action, (await receive())["body"])
-        body = await self._answer(context.route.scenario, context.route.action, asked, context)
+        body = await answer(self._service, context.route.scenario, context.route.action, asked, context)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scenario: str, action: str, asked: Any, context: Context) -> bytes:
-        if action == "feedback":
-            return (await self._service.feedback(scenario, asked.feedback)).model_dump_json().encode()
-        outcome = await self._service.answer(scenario, action, asked, context)
-        context.prediction = outcome.prediction
-        return outcome.body
+
+async def answer(service: Service, scenario: str, action: str, asked: Any, context: Context) -> bytes:
+    """What is answered to a body that was read, as JSON. Raises: Refused."""
+    if action == "feedback":
+        return (await service.feedback(scenario, asked.feedback)).model_dump_json().encode()
+    outcome = await service.answer(scenario, action, asked, context)
+    context.prediction = outcome.prediction
+    return outcome.body
 
 
 def check_kind(scope: Scope) -> None:
@@ -63,7 +57,7 @@ def check_kind(scope: Scope) -> None:
 def read(action: str, body: bytes) -> BaseModel:
     """The body of a request. Raises: Refused for what is no JSON (400), and what is not as the schema says (422)."""
     try:
-        return BODIES[action].model_validate_json(body)
+        return ENDPOINTS[action].body.model_validate_json(body)
     except ValidationError as error:
         raise wrong(error.errors(include_url=False, include_context=False, include_input=False)) from None
 
