@@ -46,26 +46,37 @@ class Case:
 
 CASES = {
     "text": Case(
-        scenario="banking77", task="intent", source="queries",
+        scenario="banking77",
+        task="intent",
+        source="queries",
         rows={"train": 3000, "validation": 500, "test": 1000},
         attack={"kind": "pgd", "epsilon": 0.25, "steps": 10},
         adversarial={"kind": "fgm", "epsilon": 0.1, "weight": 0.3},
         changed={
             "fusion": {"kind": "concat", "hidden": 0, "dropout": 0.1},
             "recipe": {
-                "strategy": "full", "epochs": 5, "patience": 0, "batch_size": 32, "learning_rate": 0.001,
-                "encoder_learning_rate": 0.0002, "label_smoothing": 0.0, "weight_decay": 0.01, "warmup": 0.1,
+                "strategy": "full",
+                "epochs": 5,
+                "patience": 0,
+                "batch_size": 32,
+                "learning_rate": 0.001,
+                "encoder_learning_rate": 0.0002,
+                "label_smoothing": 0.0,
+                "weight_decay": 0.01,
+                "warmup": 0.1,
             },
         },
     ),
     "pictures": Case(
-        scenario="fashion_mnist", task="kind", source="clothes",
+        scenario="fashion_mnist",
+        task="kind",
+        source="clothes",
         rows={"train": 4000, "validation": 800, "test": 1000},
         attack={"kind": "pgd", "epsilon": 0.0157, "steps": 10},
         adversarial={"kind": "pgd", "epsilon": 0.004, "steps": 2, "weight": 0.15},
         changed={"recipe": {"epochs": 8}},
     ),
-}  # fmt: skip
+}
 
 
 def main() -> None:
@@ -166,11 +177,13 @@ def summary(name: str, rights: Sequence[Mapping[str, Right]]) -> list[Figure]:
         figures.append(
             Figure(
                 name=f"{name}: accuracy {what}, adversarial minus plain {low:+.3f} to {high:+.3f}",
-                value=round(float(means["adversarial", what].mean()), 4), unit="",
-                against=round(float(means["plain", what].mean()), 4), goal=words[what],
+                value=round(float(means["adversarial", what].mean()), 4),
+                unit="",
+                against=round(float(means["plain", what].mean()), 4),
+                goal=words[what],
                 met=bool(gain.mean() >= goals[what] - 1e-9),
             )
-        )  # fmt: skip
+        )
     return figures
 
 

@@ -61,7 +61,7 @@ class Finder:
         vectors = embed([entry.text for entry in entries])
         items = Items(
             ids=[entry.id for entry in entries], vectors={TEXT: vectors}, texts=[entry.text for entry in entries]
-        )  # fmt: skip
+        )
         publish_index(folder, items, fields={TEXT: Field("minilm", vectors.shape[1])}, keyword=True, kind="flat")
         self.index = open_index(folder, encoders={TEXT: "minilm"})
         self.entries: Mapping[str, Entry] = {entry.id: entry for entry in entries}
@@ -73,18 +73,22 @@ class Finder:
         from retrieval.hybrid import judged
 
         depth = CANDIDATES + len(without)
-        found = judged(
-            self.index, TEXT, query=self.embed([question])[0], words=question, relevant=(), depth=depth
-        )  # fmt: skip
+        found = judged(self.index, TEXT, query=self.embed([question])[0], words=question, relevant=(), depth=depth)
         most = max(found.keyword.values(), default=1.0)
         scores = {name: cosine + share * found.keyword.get(name, 0.0) / most for name, cosine in found.cosines.items()}
         best = sorted(scores, key=lambda name: (-scores[name], name))
         kept = [self.entries[name] for name in best if name not in without][:KEPT]
         return [
             Candidate(
-                id=one.id, source=one.source or one.id, start=one.start, end=one.start + len(one.text), text=one.text,
+                id=one.id,
+                source=one.source or one.id,
+                start=one.start,
+                end=one.start + len(one.text),
+                text=one.text,
                 score=scores[one.id],
-                cosine=found.cosines[one.id], keyword=found.keyword.get(one.id, 0.0), answer=one.answer,
+                cosine=found.cosines[one.id],
+                keyword=found.keyword.get(one.id, 0.0),
+                answer=one.answer,
             )
             for one in kept
-        ]  # fmt: skip
+        ]

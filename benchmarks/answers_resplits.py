@@ -60,9 +60,13 @@ def resplit(asked: Asked, *, seed: int, fitted_on: Asked | None = None) -> Outco
     answers = test & np.array([threshold.answers(score) for score in scores])
     lost = test & ~asked.answerable
     return Outcome(
-        rows=int(test.sum()), answered=int(answers.sum()), wrong=int((answers & ~asked.right).sum()),
-        unanswerable=int(lost.sum()), abstained=int((lost & ~answers).sum()), promised=threshold.value is not None,
-    )  # fmt: skip
+        rows=int(test.sum()),
+        answered=int(answers.sum()),
+        wrong=int((answers & ~asked.right).sum()),
+        unanswerable=int(lost.sum()),
+        abstained=int((lost & ~answers).sum()),
+        promised=threshold.value is not None,
+    )
 
 
 def halves(groups: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -53,14 +53,24 @@ def summary(label: str, asked: Asked, outcomes: Sequence[Outcome]) -> list[Figur
     return [
         Figure(
             name=f"{label}: share of {len(outcomes)} resplits with more than {ALPHA} wrong among the answered",
-            value=round(broken, 4), unit="", goal=f"at most {DELTA}", met=broken <= DELTA,
+            value=round(broken, 4),
+            unit="",
+            goal=f"at most {DELTA}",
+            met=broken <= DELTA,
         ),
         Figure(
-            name=f"{label}: answered, {silent} resplits without a threshold", value=round(coverage(outcomes), 4),
-            unit="", goal="shown", met=True,
+            name=f"{label}: answered, {silent} resplits without a threshold",
+            value=round(coverage(outcomes), 4),
+            unit="",
+            goal="shown",
+            met=True,
         ),
         Figure(
-            name=f"{label}: wrong among the answered", value=round(mean_error(outcomes), 4), unit="",
-            against=round(1 - float(asked.right.mean()), 4), goal="shown, against answering all", met=True,
+            name=f"{label}: wrong among the answered",
+            value=round(mean_error(outcomes), 4),
+            unit="",
+            against=round(1 - float(asked.right.mean()), 4),
+            goal="shown, against answering all",
+            met=True,
         ),
-    ]  # fmt: skip
+    ]

@@ -39,10 +39,11 @@ def banking77(data: Path) -> AnswerSet:
     entries = [Entry(str(number), row["text"], answer=row["category"]) for number, row in enumerate(train)]
     chosen = random.Random(0).sample(entries, FITTED)
     return AnswerSet(
-        "banking77, test question to training question, right if of the same intent", entries,
+        "banking77, test question to training question, right if of the same intent",
+        entries,
         [Question(row["text"], frozenset({row["category"]})) for row in test],
         [Question(one.text, frozenset({str(one.answer)}), itself=one.id) for one in chosen],
-    )  # fmt: skip
+    )
 
 
 def bank_answers(data: Path) -> AnswerSet:
@@ -52,9 +53,10 @@ def bank_answers(data: Path) -> AnswerSet:
         right[question].add(answer)
     texts = dict.fromkeys(answer for answers in right.values() for answer in sorted(answers))
     return AnswerSet(
-        "bank FAQ, question to answer text, right if it is its own answer", [Entry(text, text) for text in texts],
+        "bank FAQ, question to answer text, right if it is its own answer",
+        [Entry(text, text) for text in texts],
         [Question(text, frozenset(answers)) for text, answers in right.items()],
-    )  # fmt: skip
+    )
 
 
 def bank_desks(data: Path) -> AnswerSet:
@@ -62,9 +64,10 @@ def bank_desks(data: Path) -> AnswerSet:
     desks = {question: desk for question, _, desk in _bank_rows(data)}
     entries = [Entry(str(number), text, answer=desk) for number, (text, desk) in enumerate(desks.items())]
     return AnswerSet(
-        "bank FAQ, held-out question to another question, right if of the same class", entries,
+        "bank FAQ, held-out question to another question, right if of the same class",
+        entries,
         [Question(one.text, frozenset({str(one.answer)}), itself=one.id) for one in entries],
-    )  # fmt: skip
+    )
 
 
 def help_desk(_data: Path) -> AnswerSet:
@@ -76,12 +79,10 @@ def help_desk(_data: Path) -> AnswerSet:
         Entry(row["question_id"], row["text"], answer=row["answer_id"]) for row in rows if row["answer_id"] != NO_ANSWER
     ]
     return AnswerSet(
-        "help desk, held-out wording to another wording, right if of the same answer, off-topic always wrong", entries,
-        [
-            Question(row["text"], frozenset({row["answer_id"]} - {NO_ANSWER}), itself=row["question_id"])
-            for row in rows
-        ],
-    )  # fmt: skip
+        "help desk, held-out wording to another wording, right if of the same answer, off-topic always wrong",
+        entries,
+        [Question(row["text"], frozenset({row["answer_id"]} - {NO_ANSWER}), itself=row["question_id"]) for row in rows],
+    )
 
 
 SETS = {"banking77": banking77, "bank_answers": bank_answers, "bank_desks": bank_desks, "help_desk": help_desk}

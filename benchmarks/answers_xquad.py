@@ -135,11 +135,14 @@ def right_figures(name: str, bench: Bench, found: Sequence[Found], right: IsRigh
     untouched = np.array([question.article % 2 == 1 for question in bench.questions])
     return [
         Figure(
-            name=f"xquad: {name}, {label}, {mask.sum()} questions", value=round(float(good[mask].mean()), 4), unit="",
-            goal=f"at least {goal}", met=bool(good[mask].mean() >= goal),
+            name=f"xquad: {name}, {label}, {mask.sum()} questions",
+            value=round(float(good[mask].mean()), 4),
+            unit="",
+            goal=f"at least {goal}",
+            met=bool(good[mask].mean() >= goal),
         )
         for label, mask in (("all", np.ones(len(good), dtype=bool)), ("untouched articles", untouched))
-    ]  # fmt: skip
+    ]
 
 
 def abstaining_figures(outcomes: Sequence[Outcome]) -> list[Figure]:
@@ -151,16 +154,34 @@ def abstaining_figures(outcomes: Sequence[Outcome]) -> list[Figure]:
     silent = sum(not one.promised for one in outcomes)
     return [
         Figure(
-            name=f"{label}: share with more than {ALPHA} wrong among the answered", value=round(broken, 4), unit="",
-            goal=f"at most {DELTA}", met=broken <= DELTA,
+            name=f"{label}: share with more than {ALPHA} wrong among the answered",
+            value=round(broken, 4),
+            unit="",
+            goal=f"at most {DELTA}",
+            met=broken <= DELTA,
         ),
-        Figure(name=f"{label}: wrong among the answered", value=round(mean_error(outcomes), 4), unit="",
-               goal=f"at most {ALPHA}", met=mean_error(outcomes) <= ALPHA),
-        Figure(name=f"{label}: unanswerable handed over", value=round(abstained, 4), unit="",
-               goal=f"at least {1 - ALPHA}", met=abstained >= 1 - ALPHA),
-        Figure(name=f"{label}: answered of all, {silent} without a threshold", value=round(coverage(outcomes), 4),
-               unit="", goal="shown", met=True),
-    ]  # fmt: skip
+        Figure(
+            name=f"{label}: wrong among the answered",
+            value=round(mean_error(outcomes), 4),
+            unit="",
+            goal=f"at most {ALPHA}",
+            met=mean_error(outcomes) <= ALPHA,
+        ),
+        Figure(
+            name=f"{label}: unanswerable handed over",
+            value=round(abstained, 4),
+            unit="",
+            goal=f"at least {1 - ALPHA}",
+            met=abstained >= 1 - ALPHA,
+        ),
+        Figure(
+            name=f"{label}: answered of all, {silent} without a threshold",
+            value=round(coverage(outcomes), 4),
+            unit="",
+            goal="shown",
+            met=True,
+        ),
+    ]
 
 
 def _said(passage: Passage, way: Callable[[str, Sequence[Stretch]], list[str]]) -> list[str]:

@@ -38,11 +38,18 @@ TIMED_ROWS = 320
 LIVE: Mapping[str, Any] = {
     "fusion": {"kind": "concat", "hidden": 512, "dropout": 0.2},
     "recipe": {
-        "strategy": "full", "epochs": 12, "patience": 0, "batch_size": 64, "learning_rate": 0.001,
-        "encoder_learning_rate": 0.0002, "layer_decay": 1.0, "label_smoothing": 0.1, "weight_decay": 0.01,
+        "strategy": "full",
+        "epochs": 12,
+        "patience": 0,
+        "batch_size": 64,
+        "learning_rate": 0.001,
+        "encoder_learning_rate": 0.0002,
+        "layer_decay": 1.0,
+        "label_smoothing": 0.1,
+        "weight_decay": 0.01,
         "warmup": 0.1,
     },
-}  # fmt: skip
+}
 STUDENT: Mapping[str, Any] = {**LIVE, "modalities": {MODALITY: {"layers": 3}}}
 DISTILL = {"temperature": 2.0, "weight": 0.9, "features": 1.0}
 SHARES = (0.0, 0.3, 0.5, 0.7)
@@ -148,10 +155,13 @@ def models(
     report = ingest(load_scenario(str(path), overrides=[]), progress=SILENT)
     job = Job.load(
         {
-            "scenario": str(path), "overrides": [], "snapshot": str(report.folder), "data": snapshot_summary(report),
+            "scenario": str(path),
+            "overrides": [],
+            "snapshot": str(report.folder),
+            "data": snapshot_summary(report),
             "fingerprint": path.stem[-16:].rjust(16, "0"),
         }
-    )  # fmt: skip
+    )
     prepare(job, progress=SILENT)
     embed_frozen(job, progress=SILENT)
     fit(job, progress=SILENT, on_epoch=lambda epoch: told(name, seed, f"epoch {epoch.epoch}: {epoch.metric:.4f}"))
@@ -224,18 +234,23 @@ def summary(made: Sequence[Mapping[str, Made]], rates: Mapping[str, float]) -> l
         goal = name == "distilled student, int8"
         figures += [
             Figure(
-                name=f"{name}: accuracy, minus teacher {low:+.4f} to {high:+.4f}", value=round(float(right.mean()), 4),
-                unit="", against=round(float(teacher.mean()), 4),
+                name=f"{name}: accuracy, minus teacher {low:+.4f} to {high:+.4f}",
+                value=round(float(right.mean()), 4),
+                unit="",
+                against=round(float(teacher.mean()), 4),
                 goal=f"at most {BELOW} below the teacher" if goal else "shown",
                 met=not goal or float((right - teacher).mean()) >= -BELOW - 1e-9,
             ),
             Figure(
-                name=f"{name}: speed on one thread, {made[0][name].megabytes:.1f} MB", value=round(rates[name], 1),
-                unit="rows/s", against=round(rates[base], 1), ratio=round(rates[name] / rates[base], 2),
+                name=f"{name}: speed on one thread, {made[0][name].megabytes:.1f} MB",
+                value=round(rates[name], 1),
+                unit="rows/s",
+                against=round(rates[base], 1),
+                ratio=round(rates[name] / rates[base], 2),
                 goal=f"ratio at least {FASTER:g}" if goal else "shown",
                 met=not goal or rates[name] / rates[base] >= FASTER,
             ),
-        ]  # fmt: skip
+        ]
     return figures
 
 

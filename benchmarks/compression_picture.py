@@ -23,9 +23,13 @@ def draw(path: Path, figures: Sequence[Figure]) -> None:
             below = "magnitude" in name or "plain" in name
             axes.plot([place], [accuracy], "o", color=WRONG if below else RIGHT)
             axes.annotate(
-                name, (place, accuracy), xytext=(5, -11 if below else 5), textcoords="offset points", fontsize=7.5,
+                name,
+                (place, accuracy),
+                xytext=(5, -11 if below else 5),
+                textcoords="offset points",
+                fontsize=7.5,
                 color=INK,
-            )  # fmt: skip
+            )
         axes.set_xlabel(what)
         axes.set_ylabel("accuracy")
         axes.margins(x=0.4, y=0.2)

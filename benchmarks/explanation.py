@@ -57,17 +57,23 @@ class Case:
 
 CASES = {
     "text": Case(
-        scenario="banking77", task="intent", source="queries", modality="text",
+        scenario="banking77",
+        task="intent",
+        source="queries",
+        modality="text",
         explainers=("integrated_gradients", "gradient_x_input", "occlusion"),
         rows={"train": 3000, "validation": 400, "test": 400},
     ),
     "pictures": Case(
-        scenario="ikea", task="noun", source="products", modality="image",
+        scenario="ikea",
+        task="noun",
+        source="products",
+        modality="image",
         explainers=("grad_cam", "integrated_gradients", "occlusion"),
         rows={"train": 1600, "validation": 400, "test": 400},
         changed={"fusion": {"kind": "concat", "hidden": 512, "dropout": 0.4}},
     ),
-}  # fmt: skip
+}
 
 
 def main() -> None:
@@ -248,10 +254,13 @@ def summary(name: str, explainers: Sequence[str], found: Sequence[Fallen]) -> li
                         f"{low:+.3f} to {high:+.3f}; probability {means[INTACT, 0.0].mean():.3f} intact, "
                         f"{means[who, share].mean():.3f} after"
                     ),
-                    value=round(float(gain.mean()), 4), unit="",
-                    against=round(float(means[RANDOM, share].mean()), 4), goal="interval above 0", met=low > 0,
+                    value=round(float(gain.mean()), 4),
+                    unit="",
+                    against=round(float(means[RANDOM, share].mean()), 4),
+                    goal="interval above 0",
+                    met=low > 0,
                 )
-            )  # fmt: skip
+            )
     return figures
 
 

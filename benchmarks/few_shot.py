@@ -47,9 +47,12 @@ FROZEN: Mapping[str, Any] = {
 }
 CONTRASTIVE = {"kind": "contrastive", "epochs": 3, "batch_size": 64, "learning_rate": 1e-4, "label_names": True}
 TEXT = {
-    "kind": "text", "model": "sentence-transformers/all-MiniLM-L6-v2", "weights": "packaged", "max_tokens": 128,
+    "kind": "text",
+    "model": "sentence-transformers/all-MiniLM-L6-v2",
+    "weights": "packaged",
+    "max_tokens": 128,
     "columns": ["text"],
-}  # fmt: skip
+}
 # The encoder as it came knows what the pairs of a few rows make the other one forget.
 BOTH: Mapping[str, Any] = {**FROZEN, "modalities": {"text": TEXT, "paired": TEXT}, "pretrain": {"paired": CONTRASTIVE}}
 FIVE: Mapping[str, Any] = {**BOTH, "recipe": {**FROZEN["recipe"], "ensemble": {"members": 5}}}
@@ -78,9 +81,13 @@ def main() -> None:
             for name, way in ways.items():
                 folder = Path(place) / f"draw{seed}-{list(WAYS).index(name)}"
                 write_draw(
-                    Path(data) / "banking77", folder, seed=seed, judged=asked.split, rows=asked.rows,
+                    Path(data) / "banking77",
+                    folder,
+                    seed=seed,
+                    judged=asked.split,
+                    rows=asked.rows,
                     with_names=WITH_NAMES in name,
-                )  # fmt: skip
+                )
                 changes = deepcopy(dict(way))
                 deep_update(changes, yaml.safe_load(asked.changed) or {})
                 started = time.monotonic()

@@ -160,30 +160,36 @@ def summary(right: Mapping[int, Mapping[str, np.ndarray]], names: np.ndarray) ->
         figures.append(
             Figure(
                 name=f"{name}: accuracy, 95% interval {low:.3f} to {high:.3f}",
-                value=round(float(np.nanmean(values)), 4), unit="", goal="shown", met=True,
+                value=round(float(np.nanmean(values)), 4),
+                unit="",
+                goal="shown",
+                met=True,
             )
-        )  # fmt: skip
+        )
     gain = means["both"] - means[better]
     low, high = interval(gain, names)
     figures.append(
         Figure(
             name=f"both above {better} alone, 95% interval {low:+.3f} to {high:+.3f}",
-            value=round(float(np.nanmean(gain)), 4), unit="", goal=f"at least {GAIN}",
+            value=round(float(np.nanmean(gain)), 4),
+            unit="",
+            goal=f"at least {GAIN}",
             met=bool(np.nanmean(gain) >= GAIN),
         )
-    )  # fmt: skip
+    )
     lost = means["both, no picture"] - means["text"]
     low, high = interval(lost, names)
     least = interval(means["text"], names)[0]
     figures.append(
         Figure(
             name=f"both without the picture against text alone, 95% interval {low:+.3f} to {high:+.3f}",
-            value=round(float(np.nanmean(means["both, no picture"])), 4), unit="",
+            value=round(float(np.nanmean(means["both, no picture"])), 4),
+            unit="",
             against=round(float(np.nanmean(means["text"])), 4),
             goal=f"at least {least:.3f}, the lower end of text alone",
             met=bool(np.nanmean(means["both, no picture"]) >= least),
         )
-    )  # fmt: skip
+    )
     return figures
 
 

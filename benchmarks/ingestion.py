@@ -54,13 +54,22 @@ def by_polyloom(path: Path, home: Path) -> dict[str, object]:
     from ingestion.sources import TableSource
 
     source = TableSource(
-        name="rows", paths={"": path}, key="id", text=("text",),
+        name="rows",
+        paths={"": path},
+        key="id",
+        text=("text",),
         columns={"price": "number", "label": "category", "at": "time"},
-    )  # fmt: skip
+    )
     report = take_snapshot(
-        scenario="bench", tables=[source], store=home / "snapshots", blobs=home / "blobs", max_share=0.0,
-        fractions={"validation": 0.1, "test": 0.1}, seed=7, rare_labels={"rows": ["label"]},
-    )  # fmt: skip
+        scenario="bench",
+        tables=[source],
+        store=home / "snapshots",
+        blobs=home / "blobs",
+        max_share=0.0,
+        fractions={"validation": 0.1, "test": 0.1},
+        seed=7,
+        rare_labels={"rows": ["label"]},
+    )
     table = report.tables["rows"]
     return {"kept": report.rows_kept, "parts": table.parts, "reused": table.parts_reused}
 
@@ -90,9 +99,15 @@ def pictures_by_polyloom(folder: Path, home: Path) -> dict[str, object]:
         name="pictures", kind="pictures", paths={"": folder}, image="image", columns={"label": "category"}
     )
     report = take_snapshot(
-        scenario="pictures", tables=[source], store=home / "snapshots", blobs=home / "blobs", max_share=0.0,
-        fractions={"validation": 0.1, "test": 0.1}, seed=7, rare_labels={},
-    )  # fmt: skip
+        scenario="pictures",
+        tables=[source],
+        store=home / "snapshots",
+        blobs=home / "blobs",
+        max_share=0.0,
+        fractions={"validation": 0.1, "test": 0.1},
+        seed=7,
+        rare_labels={},
+    )
     return {"kept": report.rows_kept}
 
 

@@ -41,9 +41,13 @@ def measured(
     peak, ticks = 0, dict[int, int]()
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            command, cwd=folder, env={**environment, **limits, **marked}, stdin=subprocess.DEVNULL,
-            stdout=stream, stderr=stream,
-        )  # fmt: skip
+            command,
+            cwd=folder,
+            env={**environment, **limits, **marked},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+        )
         # Threads and children inherit the cores, whatever they make of the variables.
         os.sched_setaffinity(process.pid, sorted(os.sched_getaffinity(0))[-threads:])
         while process.poll() is None:

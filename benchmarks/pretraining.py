@@ -33,26 +33,47 @@ Row = dict[str, object]
 TITLES: Mapping[str, Any] = {
     "modalities": {
         "text": {
-            "kind": "text", "model": "bert", "weights": "scratch", "vocabulary": "characters.txt", "layers": 2,
-            "width": 128, "max_tokens": 40, "columns": ["title"],
+            "kind": "text",
+            "model": "bert",
+            "weights": "scratch",
+            "vocabulary": "characters.txt",
+            "layers": 2,
+            "width": 128,
+            "max_tokens": 40,
+            "columns": ["title"],
         },
     },
     "recipe": {
-        "strategy": "full", "epochs": 12, "patience": 0, "batch_size": 32, "learning_rate": 0.001,
-        "encoder_learning_rate": 0.0005, "weight_decay": 0.05,
+        "strategy": "full",
+        "epochs": 12,
+        "patience": 0,
+        "batch_size": 32,
+        "learning_rate": 0.001,
+        "encoder_learning_rate": 0.0005,
+        "weight_decay": 0.05,
     },
-}  # fmt: skip
+}
 CLOTHES: Mapping[str, Any] = {
     "modalities": {
         "image": {
-            "kind": "image", "model": "resnet10t", "weights": "scratch", "size": 32, "train": "full", "augment": "flip",
+            "kind": "image",
+            "model": "resnet10t",
+            "weights": "scratch",
+            "size": 32,
+            "train": "full",
+            "augment": "flip",
         },
     },
     "recipe": {
-        "strategy": "full", "epochs": 12, "patience": 0, "batch_size": 32, "learning_rate": 0.002,
-        "encoder_learning_rate": 0.002, "weight_decay": 0.05,
+        "strategy": "full",
+        "epochs": 12,
+        "patience": 0,
+        "batch_size": 32,
+        "learning_rate": 0.002,
+        "encoder_learning_rate": 0.002,
+        "weight_decay": 0.05,
     },
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -138,27 +159,40 @@ def drawn(rows: Sequence[Row], test: list[Row], *, seed: int) -> dict[str, list[
 
 CASES: Mapping[str, Case] = {
     "titles": Case(
-        rows=titles, parts=TITLES, content={"text": ["title"]},
+        rows=titles,
+        parts=TITLES,
+        content={"text": ["title"]},
         arms={
             "masked language model": {
-                "kind": "masked_language", "epochs": 20, "batch_size": 32, "learning_rate": 0.001, "mask": 0.25,
+                "kind": "masked_language",
+                "epochs": 20,
+                "batch_size": 32,
+                "learning_rate": 0.001,
+                "mask": 0.25,
             },
         },
     ),
     "clothes": Case(
-        rows=clothes, parts=CLOTHES, content={"image": "png"},
+        rows=clothes,
+        parts=CLOTHES,
+        content={"image": "png"},
         arms={
             "masked patches": {"kind": "masked_picture", "epochs": 10, "learning_rate": 0.001},
             "noise taken out": {"kind": "denoising", "epochs": 10, "learning_rate": 0.001},
         },
     ),
-}  # fmt: skip
+}
 
 
 def arms_of(
-    case: Case, rows: Mapping[str, Sequence[Row]], folder: Path, *, seed: int, asked: argparse.Namespace,
+    case: Case,
+    rows: Mapping[str, Sequence[Row]],
+    folder: Path,
+    *,
+    seed: int,
+    asked: argparse.Namespace,
     changes: Mapping[str, Any],
-) -> dict[str, np.ndarray]:  # fmt: skip
+) -> dict[str, np.ndarray]:
     """Whether each judged row is answered rightly, by arm; `none` is the fit without pretraining."""
     write_rows(rows, folder)
     found = {}
@@ -202,9 +236,14 @@ def scenario_of(case: Case, folder: Path, *, seed: int, pretrain: Mapping[str, A
         "unlabelled": {"kind": "table", "path": {"train": str(folder / "unlabelled.parquet")}, **case.content},
     }
     scenario = {
-        "name": "pretraining", "title": "With and without pretraining", "rows": "labelled", "data": data, **own,
-        "tasks": {"label": {"kind": "classification", "target": "label"}}, "gate": {"metric": "label.accuracy"},
-    }  # fmt: skip
+        "name": "pretraining",
+        "title": "With and without pretraining",
+        "rows": "labelled",
+        "data": data,
+        **own,
+        "tasks": {"label": {"kind": "classification", "target": "label"}},
+        "gate": {"metric": "label.accuracy"},
+    }
     scenario["recipe"]["seed"] = seed
     if pretrain is not None:
         scenario["pretrain"] = {modality: {**pretrain, "rows": ["labelled", "unlabelled"]}}
@@ -231,9 +270,12 @@ def summary(case: str, found: Sequence[Mapping[str, np.ndarray]]) -> list[Figure
         name, met = f"{case}, {arm}: accuracy, {len(found)} seeds", True
         if arm != "none":
             gain = paired_difference_over_seeds(
-                scorer=accuracy, truth=np.ones(len(found[0][arm]), dtype=bool), seed=0,
-                predicted=[one[arm] for one in found], against=[one["none"] for one in found],
-            )  # fmt: skip
+                scorer=accuracy,
+                truth=np.ones(len(found[0][arm]), dtype=bool),
+                seed=0,
+                predicted=[one[arm] for one in found],
+                against=[one["none"] for one in found],
+            )
             name += f", gain {gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
             met = gain.low > 0 or case != "titles"
         goal = "gain significantly above 0" if arm != "none" and case == "titles" else "shown"

@@ -46,9 +46,12 @@ def cold_film_figures(data: Path, *, seeds: Sequence[int]) -> list[Figure]:
         figures.append(
             Figure(
                 name=f"cold films, content over {name}: nDCG@10, {span(gain)}",
-                value=round(gain.mean, 4), unit="", goal="interval above 0", met=gain.low > 0,
+                value=round(gain.mean, 4),
+                unit="",
+                goal="interval above 0",
+                met=gain.low > 0,
             )
-        )  # fmt: skip
+        )
     return figures
 
 

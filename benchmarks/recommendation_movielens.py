@@ -123,9 +123,12 @@ def ndcg_figure(name: str, values: Sequence[np.ndarray]) -> Figure:
     between = span(mean_interval(np.nanmean(values, axis=0)))
     return Figure(
         name=f"{name}: nDCG@10, sd {spread:.4f} over {len(by_seed)} splits, {between}",
-        value=round(float(np.mean(by_seed)), 4), unit="", against=TRIED.get(name), goal=goal,
+        value=round(float(np.mean(by_seed)), 4),
+        unit="",
+        against=TRIED.get(name),
+        goal=goal,
         met=name != "blend" or float(np.mean(by_seed)) >= GOAL,
-    )  # fmt: skip
+    )
 
 
 def gain_figure(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], *, name: str) -> Figure:

@@ -34,9 +34,11 @@ ROUNDS, ASKED, HISTORY, LIMIT_MS = 5, 60, 20, 50.0
 COLUMNS = {"price": "number", "added": "time", "category": "category", "stock": "number"}
 INDEX = {"columns": COLUMNS, "weights": {}, "group": None, "image": None, "show": ["price", "category"]}
 FACTS = {
-    "seen": "leave_out", "where": "stock > 0", "diversity": 0.1,
+    "seen": "leave_out",
+    "where": "stock > 0",
+    "diversity": 0.1,
     "rank": {"price": "price", "published": "added", "category": "category"},
-}  # fmt: skip
+}
 KINDS = ("popularity", "factors", "neighbours", "content")
 NAMES = (*KINDS, "blend", "recent_popularity", "price_position", "price_distance", "age_days", "category_share")
 

@@ -71,16 +71,23 @@ def races(uri: str, ledgers: Path, *, pairs: int) -> list[Figure]:
         share("pairs of promotions with exactly one winner", done=won.count(1), of=pairs, unit="pairs"),
         share("promotions that replaced the one before", done=follows, of=pairs, unit="promotions"),
         Figure(
-            name="aliases elsewhere than the ledger says", value=len(agreement(registry, NAME).disagreements),
-            unit="aliases", goal="0", met=kept and not agreement(registry, NAME).disagreements,
+            name="aliases elsewhere than the ledger says",
+            value=len(agreement(registry, NAME).disagreements),
+            unit="aliases",
+            goal="0",
+            met=kept and not agreement(registry, NAME).disagreements,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def race(
-    uri: str, ledgers: Path, pairs: int, index: int, barrier: "multiprocessing.synchronize.Barrier",
+    uri: str,
+    ledgers: Path,
+    pairs: int,
+    index: int,
+    barrier: "multiprocessing.synchronize.Barrier",
     results: "multiprocessing.Queue[tuple[int, bool]]",
-) -> None:  # fmt: skip
+) -> None:
     """One side of all pairs."""
     registry = Registry(uri, ledgers)
     for pair in range(pairs):
@@ -116,9 +123,14 @@ def kills(uri: str, ledgers: Path, *, count: int, seed: int) -> list[Figure]:
     return [
         share("kills that left the old or the new champion, as the ledger says", done=whole, of=count, unit="kills"),
         Figure(name="kills within a promotion", value=within, unit="kills", goal="more than 0", met=within > 0),
-        Figure(name="kills after which the new one was champion", value=moved, unit="kills", goal="more than 0",
-               met=moved > 0),
-    ]  # fmt: skip
+        Figure(
+            name="kills after which the new one was champion",
+            value=moved,
+            unit="kills",
+            goal="more than 0",
+            met=moved > 0,
+        ),
+    ]
 
 
 def killed_once(uri: str, ledgers: Path, before: str, wanted: str, *, seconds: float) -> None:
@@ -169,7 +181,7 @@ def rollbacks(uri: str, ledgers: Path) -> list[Figure]:
     return [
         below("rollback, the slowest of ten calls", max(taken), "s", limit=2.0),
         below("`polyloom rollback`, start to end, most of it the import of MLflow", whole, "s", limit=2.0),
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:

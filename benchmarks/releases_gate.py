@@ -33,7 +33,7 @@ def gate_figures(data: Path, folder: Path) -> list[Figure]:
     return [
         passes(truth, models, gain=0.0, name="promotions without a real difference, of 200", goal="at most 10"),
         passes(truth, models, gain=POINTS, name="promotions with two points more, of 200", goal="at least 160"),
-    ]  # fmt: skip
+    ]
 
 
 def rows_of(path: Path) -> list[tuple[str, str]]:
@@ -70,8 +70,14 @@ def passes(truth: np.ndarray, models: Sequence[np.ndarray], *, gain: float, name
         mended = random.permutation(wrong)[: round(gain * ROWS)]
         challenger[mended] = truth[rows][mended]
         passed += judge(
-            metric="accuracy", scorer=accuracy, truth=truth[rows], challenger=challenger, champion=models[other][rows],
-            rule="better", margin=0.0, seed=trial,
-        ).passed  # fmt: skip
+            metric="accuracy",
+            scorer=accuracy,
+            truth=truth[rows],
+            challenger=challenger,
+            champion=models[other][rows],
+            rule="better",
+            margin=0.0,
+            seed=trial,
+        ).passed
     met = passed <= 0.05 * TRIALS if not gain else passed >= 0.8 * TRIALS
     return Figure(name=name, value=passed, unit="trials", against=TRIALS, ratio=passed / TRIALS, goal=goal, met=met)

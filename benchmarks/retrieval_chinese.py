@@ -40,14 +40,21 @@ def chinese_figures(data: Path, folder: Path, *, questions: int | None) -> list[
     return [
         Figure(
             name=f"{given.name}, {len(given.questions)} titles to a best reply among {len(given.items)}: recall@10",
-            value=round(float(recall), 4), unit="", against=BASELINE, goal=f"at least {GOAL}", met=bool(recall >= GOAL),
+            value=round(float(recall), 4),
+            unit="",
+            against=BASELINE,
+            goal=f"at least {GOAL}",
+            met=bool(recall >= GOAL),
         ),
         below(f"{pairs}: replies that hold one and are not found by it", missed, "replies", limit=0),
         Figure(
-            name=f"{pairs}: share of the first ten that hold it", value=round(float(leading), 4), unit="",
-            goal=f"at least {LEADING}", met=bool(leading >= LEADING),
+            name=f"{pairs}: share of the first ten that hold it",
+            value=round(float(leading), 4),
+            unit="",
+            goal=f"at least {LEADING}",
+            met=bool(leading >= LEADING),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def frequent_pairs(texts: Iterable[str]) -> list[str]:

@@ -23,18 +23,24 @@ SCENARIO: dict[str, Any] = {
     "title": "Texts that are searched",
     "data": {
         "texts": {
-            "kind": "table", "path": "texts.jsonl", "key": "id", "text": ["text"], "columns": {"set": "category"},
+            "kind": "table",
+            "path": "texts.jsonl",
+            "key": "id",
+            "text": ["text"],
+            "columns": {"set": "category"},
         },
     },
     "modalities": {
         TEXT: {
-            "kind": "text", "model": "sentence-transformers/all-MiniLM-L6-v2", "weights": "packaged",
+            "kind": "text",
+            "model": "sentence-transformers/all-MiniLM-L6-v2",
+            "weights": "packaged",
             "max_tokens": MAX_TOKENS,
         },
     },
     "tasks": {"set": {"kind": "classification", "target": "set"}},
     "gate": {"metric": "set.accuracy"},
-}  # fmt: skip
+}
 
 
 def prepared_job(folder: Path, texts: Sequence[str]) -> "Job":

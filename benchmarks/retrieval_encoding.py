@@ -118,9 +118,12 @@ def speeds(job: "Job", texts: Sequence[str]) -> list[Figure]:
         *figures,
         Figure(
             name=f"largest cosine distance to sentence-transformers' vectors; int8 {int8_apart.mean():.4f} in the mean",
-            value=float(f"{apart.max():.2g}"), unit="", goal=f"at most {APART:g}", met=bool(apart.max() <= APART),
+            value=float(f"{apart.max():.2g}"),
+            unit="",
+            goal=f"at most {APART:g}",
+            met=bool(apart.max() <= APART),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def turns(sides: dict[str, Encode], texts: Sequence[str]) -> dict[str, Spent]:

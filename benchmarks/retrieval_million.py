@@ -155,9 +155,14 @@ def ask_ours(folder: Path) -> dict[str, Any]:
     ]
     bare, ours = (float(np.median([pair[side] for pair in turns])) for side in (0, 1))
     return {
-        "found": found, "seconds": seconds, "bytes": size, "opening": opening, "bare": bare, "beside": ours,
+        "found": found,
+        "seconds": seconds,
+        "bytes": size,
+        "opening": opening,
+        "bare": bare,
+        "beside": ours,
         "kind": kind,
-    }  # fmt: skip
+    }
 
 
 def only_segment(index: Path) -> tuple[Path, str]:
@@ -247,16 +252,25 @@ def search_figures(flat: dict[str, Any], ours: dict[str, Any], recall: float, *,
     faster = flat["seconds"] / ours["seconds"]
     return [
         Figure(
-            name=f"{name}: median of single queries", value=round(1000 * ours["seconds"], 3), unit="ms",
-            against=round(1000 * flat["seconds"], 3), ratio=round(faster, 1),
-            goal=f"at least {GOALS['faster']} times faster than Flat", met=faster >= GOALS["faster"],
+            name=f"{name}: median of single queries",
+            value=round(1000 * ours["seconds"], 3),
+            unit="ms",
+            against=round(1000 * flat["seconds"], 3),
+            ratio=round(faster, 1),
+            goal=f"at least {GOALS['faster']} times faster than Flat",
+            met=faster >= GOALS["faster"],
         ),
         at_least(f"{name}: recall@{K}", recall, GOALS["recall"]),
         ratio("memory", ours["bytes"] / 2**20, "MiB", against=flat["bytes"] / 2**20, at_most=GOALS["memory"]),
         below("opening", ours["opening"], "s", limit=GOALS["opening"]),
-        ratio("search beside the bare faiss call", 1000 * ours["beside"], "ms", against=1000 * ours["bare"],
-              at_most=GOALS["overhead"]),
-    ]  # fmt: skip
+        ratio(
+            "search beside the bare faiss call",
+            1000 * ours["beside"],
+            "ms",
+            against=1000 * ours["bare"],
+            at_most=GOALS["overhead"],
+        ),
+    ]
 
 
 def filter_figures(found: Sequence[dict[str, Any]]) -> list[Figure]:

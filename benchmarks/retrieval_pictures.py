@@ -146,10 +146,13 @@ def summary(found: Sequence[Mapping[str, np.ndarray]]) -> list[Figure]:
             figures.append(
                 Figure(
                     name=f"{way}: recall@{k}, sd {spread:.4f} over {len(values)} fits",
-                    value=round(statistics.mean(values), 4), unit="", against=TRIED[way, k],
-                    goal=f"at least {goal}", met=statistics.mean(values) >= goal,
+                    value=round(statistics.mean(values), 4),
+                    unit="",
+                    against=TRIED[way, k],
+                    goal=f"at least {goal}",
+                    met=statistics.mean(values) >= goal,
                 )
-            )  # fmt: skip
+            )
     return figures
 
 

@@ -120,9 +120,11 @@ def indexed(job: "Job", given: RetrievalSet, folder: Path) -> "Snapshot":
     digest = encoder_digest(job, TEXT)
     create_index(folder, fields={TEXT: Field(digest, vectors.shape[1])}, keyword=True, kind="flat")
     items = Items(
-        ids=list(given.items), vectors={TEXT: vectors}, present={TEXT: np.asarray(vectors.any(axis=1))},
+        ids=list(given.items),
+        vectors={TEXT: vectors},
+        present={TEXT: np.asarray(vectors.any(axis=1))},
         texts=list(given.items.values()),
-    )  # fmt: skip
+    )
     Writer(folder, encoders={TEXT: digest}).upsert(items)
     return open_index(folder, encoders={TEXT: digest})
 
@@ -167,14 +169,22 @@ def summary(
     return [
         *shown,
         Figure(
-            name=f"{label}: {JOINED}, shares {shares}", value=round(means[JOINED], 4), unit="",
-            against=round(means[RANKS], 4), goal=f"at least {case.goal}", met=means[JOINED] >= case.goal,
+            name=f"{label}: {JOINED}, shares {shares}",
+            value=round(means[JOINED], 4),
+            unit="",
+            against=round(means[RANKS], 4),
+            goal=f"at least {case.goal}",
+            met=means[JOINED] >= case.goal,
         ),
         Figure(
-            name=f"{label}: gain over {better}, {low:+.4f} to {high:+.4f}", value=round(float(gain.mean()), 4), unit="",
-            against=round(means[better], 4), goal="interval not below 0", met=high >= 0,
+            name=f"{label}: gain over {better}, {low:+.4f} to {high:+.4f}",
+            value=round(float(gain.mean()), 4),
+            unit="",
+            against=round(means[better], 4),
+            goal="interval not below 0",
+            met=high >= 0,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def peer_figure(case: Case, given: RetrievalSet, ours: np.ndarray) -> Figure:
@@ -195,9 +205,12 @@ def peer_figure(case: Case, given: RetrievalSet, ours: np.ndarray) -> Figure:
     apart = float(ours.mean() - theirs.mean())
     return Figure(
         name=f"{given.name}, {case.measure}: vectors alone less sentence-transformers and exact search",
-        value=round(apart, 4), unit="", against=round(float(theirs.mean()), 4), goal=f"within {TOLERANCE}",
+        value=round(apart, 4),
+        unit="",
+        against=round(float(theirs.mean()), 4),
+        goal=f"within {TOLERANCE}",
         met=abs(apart) <= TOLERANCE,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

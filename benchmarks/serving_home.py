@@ -31,9 +31,10 @@ class ServingHome:
         """What a process needs that works on it."""
         root = str(Path(__file__).parent.parent)
         return {
-            "POLYLOOM_HOME": str(self.folder), "MLFLOW_TRACKING_URI": self.tracking_uri, "PYTHONPATH": os.pathsep.join(
-                filter(None, [root, os.environ.get("PYTHONPATH")])),
-        }  # fmt: skip
+            "POLYLOOM_HOME": str(self.folder),
+            "MLFLOW_TRACKING_URI": self.tracking_uri,
+            "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+        }
 
     @property
     def tracking_uri(self) -> str:
@@ -62,9 +63,7 @@ class ServingHome:
     def run(self, scenario: str, *options: str) -> None:
         """Release a scenario, or leave it as it is where nothing changed; the gate may refuse it."""
         command = [sys.executable, "-m", "flows.cli", "run", scenario, *options, "--json"]
-        done = subprocess.run(
-            command, env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL, check=False
-        )  # fmt: skip
+        done = subprocess.run(command, env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL, check=False)
         if done.returncode not in {0, REFUSED_BY_GATE}:
             sys.exit(f"polyloom run {scenario} {' '.join(options)}: exit code {done.returncode}")
 

@@ -34,9 +34,12 @@ def post(path: str, body: object, *, headers: tuple[str, ...] = ()) -> bytes:
     """A whole request with a JSON body, ready to be sent."""
     content = json.dumps(body, ensure_ascii=False).encode()
     lines = [
-        f"POST {path} HTTP/1.1", f"Host: {HOST}", "Content-Type: application/json", f"Content-Length: {len(content)}",
+        f"POST {path} HTTP/1.1",
+        f"Host: {HOST}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
         *headers,
-    ]  # fmt: skip
+    ]
     return "\r\n".join(lines).encode() + HEAD_END + content
 
 

@@ -92,9 +92,14 @@ class OpenLoop:
         return unsent
 
     async def _send(
-        self, line: Line, idle: list[Line], waiting: deque[float], requests: Iterator[bytes], due: float,
+        self,
+        line: Line,
+        idle: list[Line],
+        waiting: deque[float],
+        requests: Iterator[bytes],
+        due: float,
         told: list[Told],
-    ) -> None:  # fmt: skip
+    ) -> None:
         told.append(await asked(line, next(requests), due=due))
         while waiting:
             told.append(await asked(line, next(requests), due=waiting.popleft()))

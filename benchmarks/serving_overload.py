@@ -40,13 +40,20 @@ def overload_figures(home: ServingHome, *, seconds: float) -> list[Figure]:
         during = said(load.answers())
         afterwards = said(drive(replace(single, requests=last)))
         return [
-            *refusals(during), sent(during, before),
-            ratio("95th percentile of what was answered meanwhile", during.p95, "ms", against=before.p95,
-                  at_most=SLOWER),
+            *refusals(during),
+            sent(during, before),
+            ratio(
+                "95th percentile of what was answered meanwhile", during.p95, "ms", against=before.p95, at_most=SLOWER
+            ),
             ratio("memory, the highest meanwhile", max(seen) / 2**20, "MiB", against=resident / 2**20, at_most=LARGER),
-            ratio("median of single requests afterwards", afterwards.milliseconds(0.5), "ms",
-                  against=alone.milliseconds(0.5), at_most=AFTERWARDS),
-        ]  # fmt: skip
+            ratio(
+                "median of single requests afterwards",
+                afterwards.milliseconds(0.5),
+                "ms",
+                against=alone.milliseconds(0.5),
+                at_most=AFTERWARDS,
+            ),
+        ]
 
 
 def overload(server: Server, requests: list[bytes], *, rate: float, seconds: float) -> OpenLoop:
@@ -69,8 +76,11 @@ def sent(during: Answers, before: Answers) -> Figure:
     """How much of an overload it was."""
     return ratio(
         f"sent in {during.seconds:.0f} s, beside what 32 callers get answered; {during.unsent:,} could not be sent",
-        len(during.status) / during.seconds, "requests/s", against=before.per_second, at_least=TIMES,
-    )  # fmt: skip
+        len(during.status) / during.seconds,
+        "requests/s",
+        against=before.per_second,
+        at_least=TIMES,
+    )
 
 
 def refusals(during: Answers) -> list[Figure]:
@@ -78,10 +88,14 @@ def refusals(during: Answers) -> list[Figure]:
     others = sum(count for status, count in during.counts.items() if status not in {200, 429})
     told = f"{during.counts.get(200, 0):,} answered, {during.counts.get(429, 0):,} refused"
     return [
-        below(f"neither answered nor refused with 429 ({told}; {during.failures or 'no failures'})", others, "requests",
-              limit=0),
+        below(
+            f"neither answered nor refused with 429 ({told}; {during.failures or 'no failures'})",
+            others,
+            "requests",
+            limit=0,
+        ),
         below("refused without Retry-After", during.busy_without_wait, "requests", limit=0),
-    ]  # fmt: skip
+    ]
 
 
 def said(answers: Answers) -> Answers:

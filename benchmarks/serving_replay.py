@@ -67,11 +67,12 @@ def held_against_log(
     by = {one.version: sum(reply["release"]["digest"] == one.digest for reply in answered) for one in releases}
     told = ", ".join(f"{count} by version {version}" for version, count in by.items())
     return [
-        share(f"predictions that are the same again, bit for bit ({told})", done=same, of=PREDICTIONS,
-              unit="predictions"),
+        share(
+            f"predictions that are the same again, bit for bit ({told})", done=same, of=PREDICTIONS, unit="predictions"
+        ),
         share("predictions of which the log holds what was answered", done=kept, of=PREDICTIONS, unit="predictions"),
         below("predictions that had a batch to themselves", len(answered) - shared, "predictions", limit=HALF),
-    ]  # fmt: skip
+    ]
 
 
 def promote(home: ServingHome, release: "Registered") -> None:

@@ -19,8 +19,12 @@ def start_figures(home: ServingHome) -> list[Figure]:
             resident.append(server.resident_bytes / 2**20)
             with_torch += server.has_torch
     return [
-        below(f"start to ready with {' and '.join(SCENARIOS)}, the median of {TIMES}", median(seconds), "s",
-              limit=GOAL_SECONDS),
+        below(
+            f"start to ready with {' and '.join(SCENARIOS)}, the median of {TIMES}",
+            median(seconds),
+            "s",
+            limit=GOAL_SECONDS,
+        ),
         below("the same, the best", min(seconds), "s", limit=GOAL_SECONDS),
         below(f"processes with torch in them ({median(resident):.0f} MiB each)", with_torch, "processes", limit=0),
-    ]  # fmt: skip
+    ]

@@ -50,14 +50,25 @@ def figures_of(answers: Answers, memory: list[tuple[float, int]], promoted: int,
     settled = [value for since, value in memory if since >= SETTLED_SECONDS] or [value for _, value in memory]
     first, last = median(settled[:LOOKS]), median(settled[-LOOKS:])
     return [
-        Figure(name=f"requests not answered with 200, {promoted} promotions, {len(answers.status):,} requests",
-               value=failed, unit="requests", goal="0", met=failed == 0),
+        Figure(
+            name=f"requests not answered with 200, {promoted} promotions, {len(answers.status):,} requests",
+            value=failed,
+            unit="requests",
+            goal="0",
+            met=failed == 0,
+        ),
         share("releases seen in answers", done=len(digests & set(answers.releases)), of=len(digests), unit="releases"),
         share("promotions that answers followed", done=answered_after, of=promoted, unit="promotions"),
-        Figure(name=f"memory at the end beside minute 2, {told(memory)}", value=round(last / 2**20, 1), unit="MiB",
-               against=round(first / 2**20, 1), ratio=round(last / first, 4), goal="within 5%",
-               met=abs(last / first - 1) <= FLAT),
-    ]  # fmt: skip
+        Figure(
+            name=f"memory at the end beside minute 2, {told(memory)}",
+            value=round(last / 2**20, 1),
+            unit="MiB",
+            against=round(first / 2**20, 1),
+            ratio=round(last / first, 4),
+            goal="within 5%",
+            met=abs(last / first - 1) <= FLAT,
+        ),
+    ]
 
 
 def switches(answers: Answers) -> int:
@@ -65,8 +76,9 @@ def switches(answers: Answers) -> int:
     order = answers.ended.argsort()
     minutes = (answers.ended[order] - answers.started) // EACH_SECONDS
     # Around a switch batches of both come back; by the end of its minute one release answers.
-    last = {int(minute): str(release) for minute, release in zip(minutes, answers.release[order], strict=True)
-            if release}  # fmt: skip
+    last = {
+        int(minute): str(release) for minute, release in zip(minutes, answers.release[order], strict=True) if release
+    }
     stood = [last[minute] for minute in sorted(last)]
     return sum(before != after for before, after in pairwise(stood))
 

@@ -59,17 +59,24 @@ def compared(ours: list[Answers], theirs: list[Answers], kind: str) -> list[Figu
         ratio(
             f"requests answered a second, {CALLERS} callers, {kind}, beside mlflow models serve",
             median(rates[0]),
-            "requests/s", against=median(rates[1]), at_least=GOAL,
+            "requests/s",
+            against=median(rates[1]),
+            at_least=GOAL,
         ),
         ratio(
-            f"95th percentile of the same, {kind}", median(latencies[0]), "ms", against=median(latencies[1]),
+            f"95th percentile of the same, {kind}",
+            median(latencies[0]),
+            "ms",
+            against=median(latencies[1]),
             at_most=1.0,
         ),
         share(
-            f"requests answered with 200, {kind}", done=sum(one.counts.get(200, 0) for one in ours),
-            of=sum(len(one.status) for one in ours), unit="requests",
+            f"requests answered with 200, {kind}",
+            done=sum(one.counts.get(200, 0) for one in ours),
+            of=sum(len(one.status) for one in ours),
+            unit="requests",
         ),
-    ]  # fmt: skip
+    ]
 
 
 COMPARED = ("per_second", "p95")

@@ -181,8 +181,11 @@ def side(name: str, command: Sequence[str], case: Case, folder: Path, settings: 
         environment = {**os.environ, "PYTHONPATH": str(HERE.parent)} if command[0] == sys.executable else without_path()
         found = measured(
             [*command, str(folder), str(work), json.dumps(settings)],
-            threads=settings["threads"], environment=environment, folder=HERE.parent, log=log,
-        )  # fmt: skip
+            threads=settings["threads"],
+            environment=environment,
+            folder=HERE.parent,
+            log=log,
+        )
         if found.exit_code:
             last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
             sys.exit("\n".join([f"{case.name}: {name} failed with exit code {found.exit_code}.", *last]))

@@ -18,14 +18,25 @@ PICTURE_MODEL = "mobilenetv2_100"
 TASK = "target"
 RECIPES: dict[str, dict[str, Any]] = {
     "frozen": {
-        "strategy": "frozen", "epochs": 30, "patience": 8, "batch_size": 256, "learning_rate": 0.001,
-        "label_smoothing": 0.1, "weight_decay": 0.05, "warmup": 0.05,
+        "strategy": "frozen",
+        "epochs": 30,
+        "patience": 8,
+        "batch_size": 256,
+        "learning_rate": 0.001,
+        "label_smoothing": 0.1,
+        "weight_decay": 0.05,
+        "warmup": 0.05,
     },
     "full": {
-        "strategy": "full", "patience": 0, "batch_size": 16, "learning_rate": 0.001, "encoder_learning_rate": 0.0002,
-        "weight_decay": 0.01, "warmup": 0.1,
+        "strategy": "full",
+        "patience": 0,
+        "batch_size": 16,
+        "learning_rate": 0.001,
+        "encoder_learning_rate": 0.0002,
+        "weight_decay": 0.01,
+        "warmup": 0.1,
     },
-}  # fmt: skip
+}
 FUSIONS: dict[str, dict[str, Any]] = {
     "frozen": {"kind": "concat", "hidden": 512, "dropout": 0.4},
     "full": {"kind": "concat", "dropout": 0.1},
@@ -83,6 +94,9 @@ def modalities(case: Case, settings: dict[str, Any]) -> dict[str, Any]:
             found["text"] |= {"form": "words", "letters": 20}
     if case.picture:
         found["image"] = {
-            "kind": "image", "model": PICTURE_MODEL, "weights": settings["picture_weights"], "size": case.picture_size,
-        }  # fmt: skip
+            "kind": "image",
+            "model": PICTURE_MODEL,
+            "weights": settings["picture_weights"],
+            "size": case.picture_size,
+        }
     return found

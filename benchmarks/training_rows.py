@@ -88,9 +88,13 @@ def conll(data: Path, *, sentences: int, test_sentences: int, seed: int, folder:
     The test is a draw from the data set's test file.
     """
     case = Case(
-        name=f"conll2003_{sentences}", kind="token_classification", label="tags", texts=("tokens",), metric="entity_f1",
+        name=f"conll2003_{sentences}",
+        kind="token_classification",
+        label="tags",
+        texts=("tokens",),
+        metric="entity_f1",
         epochs=2,
-    )  # fmt: skip
+    )
     folder_of_set = data / "conll2003"
     known = drawn_at_random(read_conll(folder_of_set / "train.txt"), sentences, seed=seed)
     test = drawn_at_random(read_conll(folder_of_set / "test.txt"), test_sentences, seed=seed)
@@ -118,9 +122,14 @@ def ikea(data: Path, *, seed: int, folder: Path, folds: int = 4) -> Drawn:
     from ingestion.head_nouns import LEAST_ROWS, SOURCE, TEXT_COLUMNS, head_noun
 
     case = Case(
-        name="ikea", kind="classification", label="noun", texts=TEXT_COLUMNS, picture="image", metric="accuracy",
+        name="ikea",
+        kind="classification",
+        label="noun",
+        texts=TEXT_COLUMNS,
+        picture="image",
+        metric="accuracy",
         epochs=3,
-    )  # fmt: skip
+    )
     products = read_rows(data / "ikea_products" / SOURCE)
     nouns = Counter(head_noun(str(row["type"])) for row in products)
     rows: list[Row] = [

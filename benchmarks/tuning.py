@@ -21,9 +21,15 @@ from benchmarks.training_rows import phrasebank, write_case
 
 SCENARIO = Path(__file__).resolve().parent.parent / "scenarios" / "phrasebank.yaml"
 FROZEN = {
-    "strategy": "frozen", "epochs": 30, "patience": 8, "batch_size": 256, "learning_rate": 0.001,
-    "label_smoothing": 0.1, "weight_decay": 0.05, "warmup": 0.05,
-}  # fmt: skip
+    "strategy": "frozen",
+    "epochs": 30,
+    "patience": 8,
+    "batch_size": 256,
+    "learning_rate": 0.001,
+    "label_smoothing": 0.1,
+    "weight_decay": 0.05,
+    "warmup": 0.05,
+}
 FUSION = {"kind": "concat", "hidden": 512, "dropout": 0.4}
 
 
@@ -102,15 +108,21 @@ def judged(path: Path, result: dict[str, Any], *, seed: int, asked: argparse.Nam
     return [
         Figure(
             name=f"seed {seed}: gain on the validation rows, {len(result['trials'])} trials",
-            value=round(on_validation, 4), unit="", goal="more than 0", met=on_validation > 0,
+            value=round(on_validation, 4),
+            unit="",
+            goal="more than 0",
+            met=on_validation > 0,
         ),
         Figure(
             name=f"seed {seed}: macro F1 on the test rows, difference {gain.low:+.3f} to {gain.high:+.3f}",
-            value=round(scores[0], 4), unit="", against=round(scores[1], 4), goal="not significantly worse",
+            value=round(scores[0], 4),
+            unit="",
+            against=round(scores[1], 4),
+            goal="not significantly worse",
             met=gain.high >= 0,
         ),
         below(f"seed {seed}: time of the trials", result["seconds"] / 60, "min", limit=asked.minutes),
-    ]  # fmt: skip
+    ]
 
 
 if __name__ == "__main__":

@@ -149,10 +149,15 @@ def predict(
     predictions = runtime.predict(rows, top=top)
     explanations = [explain(runtime, row) for row in rows] if is_explained else []
     if as_json:
-        emit({"release": runtime.digest, "predictions": [
-            shown_prediction(one, explanations[number] if is_explained else None)
-            for number, one in enumerate(predictions)
-        ]})  # fmt: skip
+        emit(
+            {
+                "release": runtime.digest,
+                "predictions": [
+                    shown_prediction(one, explanations[number] if is_explained else None)
+                    for number, one in enumerate(predictions)
+                ],
+            }
+        )
     else:
         shown = prediction_rows(predictions)
         table(shown, title=runtime.title, columns=prediction_columns(shown))
@@ -242,9 +247,22 @@ def doctor(models: str | None, *, as_json: bool) -> None:
 
 
 for command in (
-    *COMMANDS, *RELEASE_COMMANDS, ask, bench, bundle, exposures, feedback, index, recommend, replay, search, serve,
-    techniques, tokens, tune,
-):  # fmt: skip
+    *COMMANDS,
+    *RELEASE_COMMANDS,
+    ask,
+    bench,
+    bundle,
+    exposures,
+    feedback,
+    index,
+    recommend,
+    replay,
+    search,
+    serve,
+    techniques,
+    tokens,
+    tune,
+):
     main.add_command(command)
 
 

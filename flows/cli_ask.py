@@ -18,9 +18,10 @@ KNOWN = ("id", "question", "conversation")
 @SCENARIO
 @click.argument("question", required=False)
 @click.option(
-    "--conversation", type=click.Path(path_type=Path),
+    "--conversation",
+    type=click.Path(path_type=Path),
     help="A JSON file that keeps what was said; made where it is missing.",
-)  # fmt: skip
+)
 @click.option("--input", "asked", type=click.Path(path_type=Path), help="JSONL: question, conversation on each line.")
 @click.option("-k", "count", type=int, help="How many guesses where nothing is sure. Default: the scenario's.")
 @AS_JSON

@@ -85,10 +85,14 @@ def show_given(given: str, *, as_json: bool) -> None:
         emit(found)
         return
     rows = [
-        {"file": one["file"], "bytes": f"{one['size']:,}", "sha256": one["sha256"][:SHOWN_DIGITS],
-         "also in": ", ".join(one["also_in"])}
+        {
+            "file": one["file"],
+            "bytes": f"{one['size']:,}",
+            "sha256": one["sha256"][:SHOWN_DIGITS],
+            "also in": ", ".join(one["also_in"]),
+        }
         for one in found["files"]
-    ]  # fmt: skip
+    ]
     table(rows, title=f"{given}: {found['digest']}", columns=["file", "bytes", "sha256", "also in"])
     click.echo(f"sealed    {found['created']}")
     click.echo(

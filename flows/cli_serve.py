@@ -101,10 +101,19 @@ def serve(
         under_way=under_way, wait_seconds=wait_seconds, answer_seconds=answer_seconds, rows=rows, per_minute=per_minute
     )
     options = Options(
-        names=tuple(scenarios), host=host, is_open=is_open, log_file=log_file, hosts=tuple(hosts),
-        origins=tuple(origins), limits=limits, remember=remember, keep_days=keep_days, is_logged=not no_log,
-        is_masked=not unmasked, **({} if batches is None else {"batches": batches}),
-    )  # fmt: skip
+        names=tuple(scenarios),
+        host=host,
+        is_open=is_open,
+        log_file=log_file,
+        hosts=tuple(hosts),
+        origins=tuple(origins),
+        limits=limits,
+        remember=remember,
+        keep_days=keep_days,
+        is_logged=not no_log,
+        is_masked=not unmasked,
+        **({} if batches is None else {"batches": batches}),
+    )
     run(options, port=port, certificate=certificate, private_key=private_key, as_json=as_json)
 
 

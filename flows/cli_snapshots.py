@@ -32,10 +32,14 @@ def list_snapshots(scenario: str, *, as_json: bool) -> None:
         emit(found)
         return
     shown = [
-        {**entry, "id": entry["id"][:12], "current": "current" if entry["current"] else "",
-         "alone": size(entry["bytes_alone"])}
+        {
+            **entry,
+            "id": entry["id"][:12],
+            "current": "current" if entry["current"] else "",
+            "alone": size(entry["bytes_alone"]),
+        }
         for entry in found
-    ]  # fmt: skip
+    ]
     columns = ["id", "created", "current", "rows_in", "rows_kept", "rows_quarantined", "alone"]
     table(shown, title=f"{name}: snapshots", columns=columns)
 
@@ -115,10 +119,14 @@ def lineage(scenario: str, key: str, *, as_json: bool) -> None:
         emit(found)
         return
     shown = [
-        {**row, "since": f"{row['since'][:12]} ({row['since_created']})", "part": (row["part"] or "")[:12],
-         "state": row["reason"] or row["split"]}
+        {
+            **row,
+            "since": f"{row['since'][:12]} ({row['since_created']})",
+            "part": (row["part"] or "")[:12],
+            "state": row["reason"] or row["split"],
+        }
         for row in found
-    ]  # fmt: skip
+    ]
     table(shown, title=key, columns=["table", "source", "row", "state", "since", "part"])
 
 

@@ -27,8 +27,14 @@ def tokens(context: click.Context, *, as_json: bool) -> None:
     if as_json:
         emit(rows)
     elif rows:
-        shown = [{**row, **{name: ", ".join(row[name]) or "all" for name in ("scopes", "scenarios")},
-                  "expires": (row["expires"] or "never")[:10]} for row in rows]  # fmt: skip
+        shown = [
+            {
+                **row,
+                **{name: ", ".join(row[name]) or "all" for name in ("scopes", "scenarios")},
+                "expires": (row["expires"] or "never")[:10],
+            }
+            for row in rows
+        ]
         table(shown, title="Access tokens", columns=["id", "name", "scopes", "scenarios", "expires", "state"])
     else:
         click.echo("There is no access token. Next: polyloom tokens create NAME --scope predict --scope search")
@@ -43,16 +49,25 @@ def tokens(context: click.Context, *, as_json: bool) -> None:
 @click.option("--per-minute", type=int, help="How many requests it may send; without it, what the server allows.")
 @AS_JSON
 def create_token(
-    name: str, scopes: Sequence[str], scenarios: Sequence[str], days: int, per_minute: int | None, *, no_expiry: bool,
+    name: str,
+    scopes: Sequence[str],
+    scenarios: Sequence[str],
+    days: int,
+    per_minute: int | None,
+    *,
+    no_expiry: bool,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Make a token for NAME, who will hold it. Its secret is shown this once."""
     from releases.serving.token import SCOPES
 
     issued = store().create(
-        name, scopes=SCOPES if "all" in scopes else scopes, scenarios=scenarios, days=None if no_expiry else days,
+        name,
+        scopes=SCOPES if "all" in scopes else scopes,
+        scenarios=scenarios,
+        days=None if no_expiry else days,
         per_minute=per_minute,
-    )  # fmt: skip
+    )
     show_secret(issued, as_json=as_json)
 
 

@@ -18,10 +18,23 @@ if TYPE_CHECKING:
 
 # A .ttc file is known under its first face, which is the Japanese one for Noto Sans CJK.
 CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
-    "Source Han Sans SC", "Source Han Sans CN", "SimHei", "Microsoft YaHei", "PingFang SC", "PingFang HK",
-    "Hiragino Sans GB", "Heiti TC", "STHeiti", "Arial Unicode MS", "Droid Sans Fallback",
-)  # fmt: skip
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "SimHei",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "PingFang HK",
+    "Hiragino Sans GB",
+    "Heiti TC",
+    "STHeiti",
+    "Arial Unicode MS",
+    "Droid Sans Fallback",
+)
 DOTS_PER_INCH = 130
 
 INK, QUIET, PAPER = "#1f2933", "#7b8794", "#ffffff"
@@ -90,5 +103,14 @@ def place_text(
     axes: "Axes", text: str, *, down: float, size: float, color: str, right: float = 0, weight: str = "normal"
 ) -> None:
     """Write a text at a distance in points from the upper left corner, whatever the size of the axes."""
-    axes.annotate(text, (0, 1), xycoords="axes fraction", xytext=(right, -down), textcoords="offset points",
-                  fontsize=size, color=color, fontweight=weight, va="top")  # fmt: skip
+    axes.annotate(
+        text,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(right, -down),
+        textcoords="offset points",
+        fontsize=size,
+        color=color,
+        fontweight=weight,
+        va="top",
+    )

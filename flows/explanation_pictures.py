@@ -71,8 +71,9 @@ def write_row(sheet: Sheet, row: ShownRow, *, top: float) -> float:
         if evidence.words:
             sheet.write(f"{', '.join(evidence.modalities)}, {method(evidence)}", left=0, top=top, size=7.5, color=QUIET)
             top = sheet.tinted(pieces(evidence), left=0, top=top + LINE - 0.02, right=TEXT_ENDS) + 0.05
-    columns = [(f"{one.column} {one.value}  ", one.weight)
-               for evidence in row.explanation.evidence for one in evidence.columns]  # fmt: skip
+    columns = [
+        (f"{one.column} {one.value}  ", one.weight) for evidence in row.explanation.evidence for one in evidence.columns
+    ]
     if columns:
         top = sheet.tinted(columns, left=0, top=top + 0.03, right=TEXT_ENDS) + 0.05
     for known in row.explanation.near:

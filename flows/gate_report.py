@@ -77,12 +77,16 @@ def slice_table(verdict: Mapping[str, Any]) -> Table:
     """A line a slice, those that refuse first."""
     rows = [
         [
-            f"{one['column']} = {one['value']}", f"{one['rows']:,}", number(one["challenger_value"]),
-            number(one["champion_value"]), interval(one) if one["difference"] is not None else "",
-            "passed" if one["passed"] else "refused", one["reason"],
+            f"{one['column']} = {one['value']}",
+            f"{one['rows']:,}",
+            number(one["challenger_value"]),
+            number(one["champion_value"]),
+            interval(one) if one["difference"] is not None else "",
+            "passed" if one["passed"] else "refused",
+            one["reason"],
         ]
         for one in verdict["slices"]
-    ]  # fmt: skip
+    ]
     return ("slice", "rows", "challenger", "champion", "difference", "", "why"), rows
 
 
@@ -90,11 +94,14 @@ def limit_table(verdict: Mapping[str, Any]) -> Table:
     """A line a limit."""
     rows = [
         [
-            one["name"], number(one["value"]) + one["unit"], f"{one['allowed']:g}{one['unit']}",
-            number(one["champion"]), "passed" if one["passed"] else "refused",
+            one["name"],
+            number(one["value"]) + one["unit"],
+            f"{one['allowed']:g}{one['unit']}",
+            number(one["champion"]),
+            "passed" if one["passed"] else "refused",
         ]
         for one in verdict["limits"]
-    ]  # fmt: skip
+    ]
     return ("limit", "found", "allowed", "champion", ""), rows
 
 

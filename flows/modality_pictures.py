@@ -33,8 +33,11 @@ def modality_bars(path: Path, *, worth: Mapping[str, ModalityWorth], metric: str
     axes = figure.subplots()
     places = np.arange(len(worth), dtype=float)
     for number, (harm, name, color) in enumerate(BARS):
-        known = [(place, one, harmed) for place, one in zip(places, worth.values(), strict=True)
-                 if (harmed := getattr(one, harm)) is not None]  # fmt: skip
+        known = [
+            (place, one, harmed)
+            for place, one in zip(places, worth.values(), strict=True)
+            if (harmed := getattr(one, harm)) is not None
+        ]
         values = np.array([harmed.value for _, _, harmed in known])
         lows = np.array([one.intact + harmed.change_low for _, one, harmed in known])
         highs = np.array([one.intact + harmed.change_high for _, one, harmed in known])

@@ -189,8 +189,16 @@ def _draw_reliability(axes: "Axes", *, lefts: NDArray[Any], accuracy: NDArray[An
         (over, low, high, TOO_SURE, "too sure by"),
         (~over, low, high, UNSURE, "too unsure by"),
     ):
-        axes.bar(lefts[chosen], (top - bottom)[chosen], bottom=bottom[chosen], width=1 / BINS, align="edge",
-                 color=color, edgecolor=PAPER, label=name)  # fmt: skip
+        axes.bar(
+            lefts[chosen],
+            (top - bottom)[chosen],
+            bottom=bottom[chosen],
+            width=1 / BINS,
+            align="edge",
+            color=color,
+            edgecolor=PAPER,
+            label=name,
+        )
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that was right")
     legend(axes, "upper left")

@@ -46,9 +46,14 @@ def launch(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True,
-            env={**os.environ, **environment}, cwd=log.parent,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            env={**os.environ, **environment},
+            cwd=log.parent,
+        )
     # The process is meant to outlive this object, which must not warn about that.
     process.returncode = 0
     since = datetime.now(UTC).isoformat(timespec="seconds")

@@ -115,9 +115,14 @@ class Entrance:
         from releases.serving.front import front
 
         return front(
-            self._call, limits=Limits(), lost=(RayActorError,), busy=(BackPressureError,), is_open=self._is_open,
-            told_lost=self._lost, told_failed=self._log.failure,
-        )  # fmt: skip
+            self._call,
+            limits=Limits(),
+            lost=(RayActorError,),
+            busy=(BackPressureError,),
+            is_open=self._is_open,
+            told_lost=self._lost,
+            told_failed=self._log.failure,
+        )
 
     async def _call(self, asked: Asked) -> Answered:
         return Answered(*await self._models.remote(asked))
@@ -137,23 +142,35 @@ def build(settings: RaySettings) -> Any:
     facts = settings.model_dump(mode="json")
     silent = {"enable_access_log": False}
     models = serve.deployment(
-        Models, name=MODELS, ray_actor_options={"num_cpus": settings.cpus_per_replica}, logging_config=silent,
+        Models,
+        name=MODELS,
+        ray_actor_options={"num_cpus": settings.cpus_per_replica},
+        logging_config=silent,
         max_ongoing_requests=max(LEAST_HELD, round(HELD * settings.requests_per_replica)),
         max_queued_requests=Limits().in_flight,
-        graceful_shutdown_timeout_s=DRAIN_SECONDS, graceful_shutdown_wait_loop_s=0.5,
-        health_check_period_s=5, health_check_timeout_s=30,
+        graceful_shutdown_timeout_s=DRAIN_SECONDS,
+        graceful_shutdown_wait_loop_s=0.5,
+        health_check_period_s=5,
+        health_check_timeout_s=30,
         autoscaling_config={
-            "min_replicas": settings.min_replicas, "initial_replicas": settings.min_replicas,
+            "min_replicas": settings.min_replicas,
+            "initial_replicas": settings.min_replicas,
             "max_replicas": max(settings.min_replicas, settings.max_replicas),
             "target_ongoing_requests": settings.requests_per_replica,
-            "upscale_delay_s": settings.more_after_seconds, "downscale_delay_s": settings.fewer_after_seconds,
+            "upscale_delay_s": settings.more_after_seconds,
+            "downscale_delay_s": settings.fewer_after_seconds,
         },
-    )  # fmt: skip
+    )
     entrance = serve.deployment(
-        serve.ingress()(Entrance), name=FRONT, num_replicas=settings.fronts, logging_config=silent,
-        ray_actor_options={"num_cpus": FRONT_CPUS}, max_ongoing_requests=Limits().in_flight,
-        graceful_shutdown_timeout_s=DRAIN_SECONDS, graceful_shutdown_wait_loop_s=0.5,
-    )  # fmt: skip
+        serve.ingress()(Entrance),
+        name=FRONT,
+        num_replicas=settings.fronts,
+        logging_config=silent,
+        ray_actor_options={"num_cpus": FRONT_CPUS},
+        max_ongoing_requests=Limits().in_flight,
+        graceful_shutdown_timeout_s=DRAIN_SECONDS,
+        graceful_shutdown_wait_loop_s=0.5,
+    )
     return entrance.bind(models.bind(facts), facts)
 
 
@@ -171,9 +188,13 @@ def running(settings: RaySettings, *, port: int, cpus: int) -> Iterator[str]:
     import ray
 
     ray.init(
-        address="local", num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES, include_dashboard=False,
-        log_to_driver=False, _node_ip_address="127.0.0.1",
-    )  # fmt: skip
+        address="local",
+        num_cpus=cpus,
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        _node_ip_address="127.0.0.1",
+    )
     try:
         serve.start(http_options={"host": "127.0.0.1", "port": port}, logging_config={"enable_access_log": False})
         serve.run(build(settings), name=NAME)

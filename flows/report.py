@@ -20,8 +20,22 @@ from releases.found import Hit
 from releases.runtime import Prediction
 
 CELL_CHARACTERS = 60
-MEASURES = ("accuracy", "macro_f1", "r2", "mae", "map_50", "map_50_95", "f1", "precision", "recall", "ece",
-            "coverage", "set_size", "unknown_auroc", "rows")  # fmt: skip
+MEASURES = (
+    "accuracy",
+    "macro_f1",
+    "r2",
+    "mae",
+    "map_50",
+    "map_50_95",
+    "f1",
+    "precision",
+    "recall",
+    "ece",
+    "coverage",
+    "set_size",
+    "unknown_auroc",
+    "rows",
+)
 
 
 def show_run(result: dict[str, Any]) -> None:

@@ -116,9 +116,19 @@ def start_server(*, keep: bool, port: int | None = None, progress: Progress = SI
 def _launch(*, keep: bool, port: int) -> Running:
     # uvicorn directly, as Prefect's own temporary server does: a second less than `prefect server start`.
     command = [
-        sys.executable, "-P", "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
-        "--host", LOOPBACK, "--port", str(port), "--timeout-keep-alive", "5",
-    ]  # fmt: skip
+        sys.executable,
+        "-P",
+        "-m",
+        "uvicorn",
+        "--factory",
+        "prefect.server.api.server:create_app",
+        "--host",
+        LOOPBACK,
+        "--port",
+        str(port),
+        "--timeout-keep-alive",
+        "5",
+    ]
     environment = {
         "PREFECT__SERVER_FINAL": "1",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",

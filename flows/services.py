@@ -70,8 +70,9 @@ def status() -> list[ServiceState]:
 
 
 def _worker_command(_: int) -> list[str]:
-    return _module("prefect", "worker", "start", "--type", "process", "--pool", POOL, "--name", POOL,
-                   "--with-healthcheck")  # fmt: skip
+    return _module(
+        "prefect", "worker", "start", "--type", "process", "--pool", POOL, "--name", POOL, "--with-healthcheck"
+    )
 
 
 def _worker_environment(port: int) -> dict[str, str]:
@@ -85,8 +86,20 @@ def _worker_environment(port: int) -> dict[str, str]:
 
 def _mlflow_command(port: int) -> list[str]:
     store = os.environ["MLFLOW_TRACKING_URI"]
-    return _module("mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1",
-                   "--backend-store-uri", store, "--artifacts-destination", str(home() / "mlartifacts"))  # fmt: skip
+    return _module(
+        "mlflow",
+        "server",
+        "--host",
+        LOOPBACK,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        store,
+        "--artifacts-destination",
+        str(home() / "mlartifacts"),
+    )
 
 
 def _api_command(port: int) -> list[str]:
@@ -101,9 +114,21 @@ def _page_command(port: int) -> list[str]:
     page = importlib.util.find_spec("ui.app")
     if page is None or page.origin is None:
         return []
-    return _module("streamlit", "run", page.origin, "--server.headless", "true", "--server.address", LOOPBACK,
-                   "--server.port", str(port), "--server.fileWatcherType", "none",
-                   "--browser.gatherUsageStats", "false")  # fmt: skip
+    return _module(
+        "streamlit",
+        "run",
+        page.origin,
+        "--server.headless",
+        "true",
+        "--server.address",
+        LOOPBACK,
+        "--server.port",
+        str(port),
+        "--server.fileWatcherType",
+        "none",
+        "--browser.gatherUsageStats",
+        "false",
+    )
 
 
 def _module(name: str, *arguments: str) -> list[str]:

@@ -69,21 +69,33 @@ def open_service(options: Options, *, progress: Progress = SILENT) -> Service:
     intake = Intake(mode="mask" if options.is_masked else "unmasked_unstored", key=home() / "serving" / "user.key")
     predictions = PredictionLog(home() / "predictions" if options.is_logged else None, keep_days=options.keep_days)
     opening = Opening(
-        limits=options.limits, intake=intake, poll_seconds=options.poll_seconds, moved=moved(log, metrics),
-        threads=max(1, cores() // options.batches), remember=options.remember,
-    )  # fmt: skip
+        limits=options.limits,
+        intake=intake,
+        poll_seconds=options.poll_seconds,
+        moved=moved(log, metrics),
+        threads=max(1, cores() // options.batches),
+        remember=options.remember,
+    )
     champions = opened(wanted, opening, progress)
     return Service(
         Parts(
-            champions=champions, access=access,
-            limits=options.limits, metrics=metrics, log=log, tracer=tracer(names), threads=options.batches,
-            keeping=predictions, feedback=Feedback(
-                folder=home() / "feedback", predictions=predictions,
+            champions=champions,
+            access=access,
+            limits=options.limits,
+            metrics=metrics,
+            log=log,
+            tracer=tracer(names),
+            threads=options.batches,
+            keeping=predictions,
+            feedback=Feedback(
+                folder=home() / "feedback",
+                predictions=predictions,
                 exposures=lambda scenario: ExposureLog(home() / "exposures" / scenario),
             ),
-            explorer=opening.explorer, check_caller=callers_of_open(options.hosts),
+            explorer=opening.explorer,
+            check_caller=callers_of_open(options.hosts),
         )
-    )  # fmt: skip
+    )
 
 
 def cores() -> int:
@@ -123,9 +135,12 @@ def moved(log: ServerLog, metrics: Metrics) -> Callable[[Champion, bool], None]:
         metrics.switched(champion.scenario, ok=is_done)
         metrics.released(champion.scenario, served.version, served.digest)
         log.event(
-            "switched" if is_done else "switch_failed", level="info" if is_done else "error",
-            scenario=champion.scenario, version=served.version, release=served.digest,
-        )  # fmt: skip
+            "switched" if is_done else "switch_failed",
+            level="info" if is_done else "error",
+            scenario=champion.scenario,
+            version=served.version,
+            release=served.digest,
+        )
 
     return tell
 

@@ -49,9 +49,15 @@ class Opening:
 
         try:
             return Champion(
-                scenario, alias, look_up=look_up, opened=opened, door=self.door, poll_seconds=self.poll_seconds,
-                moved=self.moved, last_good=lambda: cache.last_good(scenario, alias),
-            )  # fmt: skip
+                scenario,
+                alias,
+                look_up=look_up,
+                opened=opened,
+                door=self.door,
+                poll_seconds=self.poll_seconds,
+                moved=self.moved,
+                last_good=lambda: cache.last_good(scenario, alias),
+            )
         except RegistryError as error:
             raise RequestError(f"{scenario}@{alias} cannot be served: {error} Next: polyloom run {scenario}") from error
 
@@ -75,9 +81,13 @@ class Opening:
         here = home() / "releases" / scenario / found.digest
         folder = here if here.is_dir() else cache.get(scenario, found)
         return Runtime.open(
-            folder, blobs=home() / "blobs", digest=found.digest, indexes=home() / "indexes" / scenario,
-            threads=self.threads, remember=self.remember,
-        )  # fmt: skip
+            folder,
+            blobs=home() / "blobs",
+            digest=found.digest,
+            indexes=home() / "indexes" / scenario,
+            threads=self.threads,
+            remember=self.remember,
+        )
 
 
 def wanted_scenarios(names: Sequence[str]) -> dict[str, str]:
@@ -101,10 +111,16 @@ def champions() -> list[str]:
 
 def has_champion(scenario: str) -> bool:
     """Whether this home has a champion of a scenario."""
-    return known_release(
-        scenario, CHAMPION, tracking_uri=os.environ["MLFLOW_TRACKING_URI"], ledgers=home() / "ledger",
-        releases=home() / "releases",
-    ) is not None  # fmt: skip
+    return (
+        known_release(
+            scenario,
+            CHAMPION,
+            tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
+            ledgers=home() / "ledger",
+            releases=home() / "releases",
+        )
+        is not None
+    )
 
 
 def histories(runtime: Runtime, user: str) -> "list[Event]":

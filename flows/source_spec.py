@@ -210,9 +210,13 @@ class Documents(Records, Files):
     key: str | None = "passage"
     text: tuple[str, ...] = ("text",)
     columns: dict[str, ColumnKind] = {
-        "document": "category", "title": "text", "heading": "text", "start": "number", "end": "number",
+        "document": "category",
+        "title": "text",
+        "heading": "text",
+        "start": "number",
+        "end": "number",
         "page": "number",
-    }  # fmt: skip
+    }
     pattern: str = "**/*"
     characters: Annotated[int, Field(ge=20)] = 1200
     overlap: Annotated[int, Field(ge=0)] = 200

@@ -38,8 +38,12 @@ class Recommend(Section):
 
     interactions: str
     models: Annotated[tuple[RecommendModel, ...], Field(min_length=1)] = (
-        "popularity", "ease", "neighbours", "factors", "content",
-    )  # fmt: skip
+        "popularity",
+        "ease",
+        "neighbours",
+        "factors",
+        "content",
+    )
     half_life_days: Annotated[float, Field(gt=0)] | None = None
     where: str | None = None
     seen: Literal["leave_out", "keep"] = "leave_out"

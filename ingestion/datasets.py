@@ -48,39 +48,63 @@ DATA_SETS: Mapping[str, DataSet] = {
     one.name: one
     for one in (
         DataSet(
-            name="shop", title="A made-up shop: products, pictures and shoppers' events",
-            licence="Apache-2.0", source=OURS, kind="made",
+            name="shop",
+            title="A made-up shop: products, pictures and shoppers' events",
+            licence="Apache-2.0",
+            source=OURS,
+            kind="made",
         ),
         DataSet(
-            name="support", title="A made-up help desk: questions and answers in English and Chinese",
-            licence="Apache-2.0", source=OURS, kind="made",
+            name="support",
+            title="A made-up help desk: questions and answers in English and Chinese",
+            licence="Apache-2.0",
+            source=OURS,
+            kind="made",
         ),
         DataSet(
-            name="handbook", title="A made-up shop's handbook: documents, and questions with their answers",
-            licence="Apache-2.0", source=OURS, kind="made",
+            name="handbook",
+            title="A made-up shop's handbook: documents, and questions with their answers",
+            licence="Apache-2.0",
+            source=OURS,
+            kind="made",
         ),
         DataSet(
-            name="banking77", title="Customers' questions to a bank, 77 intents",
-            licence="CC BY 4.0", source=BANKING77, kind="public",
+            name="banking77",
+            title="Customers' questions to a bank, 77 intents",
+            licence="CC BY 4.0",
+            source=BANKING77,
+            kind="public",
         ),
         DataSet(
-            name="fashion_mnist", title="Pictures of clothes, 28 x 28, 10 classes",
-            licence="MIT", source=FASHION_MNIST, kind="public",
+            name="fashion_mnist",
+            title="Pictures of clothes, 28 x 28, 10 classes",
+            licence="MIT",
+            source=FASHION_MNIST,
+            kind="public",
         ),
         DataSet(
-            name="semeval2010_task8", title="Sentences with two marked nominals, 9 relations in both directions",
-            licence="CC BY 3.0", source=SEMEVAL2010_TASK8, kind="public",
+            name="semeval2010_task8",
+            title="Sentences with two marked nominals, 9 relations in both directions",
+            licence="CC BY 3.0",
+            source=SEMEVAL2010_TASK8,
+            kind="public",
         ),
         DataSet(
-            name="xquad", title="Questions on Wikipedia paragraphs with their answers (English part)",
-            licence="CC BY-SA 4.0", source=XQUAD, kind="public",
+            name="xquad",
+            title="Questions on Wikipedia paragraphs with their answers (English part)",
+            licence="CC BY-SA 4.0",
+            source=XQUAD,
+            kind="public",
         ),
         DataSet(
-            name="ikea_nouns", title="Products with picture and texts, and the head noun of what each is, 26 of them",
-            licence="non-commercial (pictures and texts are IKEA's)", source="ikea_products", kind="derived",
+            name="ikea_nouns",
+            title="Products with picture and texts, and the head noun of what each is, 26 of them",
+            licence="non-commercial (pictures and texts are IKEA's)",
+            source="ikea_products",
+            kind="derived",
         ),
     )
-}  # fmt: skip
+}
 
 
 def locate(path: str, *, beside: Path) -> Path:

@@ -8,9 +8,19 @@ from ingestion.profile import Profile
 from ingestion.refusals import shown
 
 DriftKind = Literal[
-    "table_added", "table_removed", "column_added", "column_removed", "type_changed",
-    "missing_share", "new_values", "values_gone", "value_shares", "range", "mean", "lengths",
-]  # fmt: skip
+    "table_added",
+    "table_removed",
+    "column_added",
+    "column_removed",
+    "type_changed",
+    "missing_share",
+    "new_values",
+    "values_gone",
+    "value_shares",
+    "range",
+    "mean",
+    "lengths",
+]
 # Below these a change is hardly worth a line: shares by 5 points, means by half a deviation, lengths by half.
 SHARE, TOTAL_VARIATION, DEVIATIONS, LENGTHS = 0.05, 0.1, 0.5, 1.5
 # And so many standard errors it must be above what chance alone does to a sample of this size.

@@ -20,9 +20,19 @@ MEGA = 1_000_000
 # EPS, PDF and the like run programs or fetch fonts when they are opened.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 DECODER_ERRORS = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError,
-    RuntimeError, MemoryError, struct.error, zlib.error,
-)  # fmt: skip
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
 SIGNS_OF_TRUNCATION = ("truncated", "unexpected end", "end of file", "not enough", "incomplete")
 ORIENTATION = 0x0112
 GIF_HEADER, GIF_DESCRIPTOR = 13, 9

@@ -111,9 +111,15 @@ def _before(
             f"rows there). Export again: the source, or the row, is another one by now."
         )
     return RefusedRow(
-        id=known.id, table=known.table, source=known.source, row=known.row, key="", reason=known.reason, message="",
+        id=known.id,
+        table=known.table,
+        source=known.source,
+        row=known.row,
+        key="",
+        reason=known.reason,
+        message="",
         content=known.content,
-    )  # fmt: skip
+    )
 
 
 def _locked(folder: Path, progress: Progress) -> Any:

@@ -15,9 +15,20 @@ from polyloom.errors import RequestError
 from polyloom.home import home
 
 Kind = Literal[
-    "table", "pictures", "sql", "conll", "semeval", "squad", "idx", "boxes", "hf", "folder", "log", "documents",
+    "table",
+    "pictures",
+    "sql",
+    "conll",
+    "semeval",
+    "squad",
+    "idx",
+    "boxes",
+    "hf",
+    "folder",
+    "log",
+    "documents",
     "feedback",
-]  # fmt: skip
+]
 SPLITS = ("train", "validation", "test")
 UNSPLIT = ""
 # Rows that are learned from whatever shares of the table are cut off for judging.

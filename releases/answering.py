@@ -99,11 +99,18 @@ def candidate(hit: Hit, row: Mapping[str, Any], *, facts: Mapping[str, Any]) -> 
     if facts["answer"].get("places"):
         place |= {name: row[column] for name, column in PLACE.items() if row.get(column) is not None}
     return Candidate(
-        id=hit.id, source=str(place["source"]), start=int(place["start"]), end=int(place["end"]), text=text,
-        score=hit.score, cosine=max(hit.cosines.values(), default=0.0), keyword=sum(hit.terms.values()),
-        page=None if place["page"] is None else int(place["page"]), answer=None if group is None else str(group),
+        id=hit.id,
+        source=str(place["source"]),
+        start=int(place["start"]),
+        end=int(place["end"]),
+        text=text,
+        score=hit.score,
+        cosine=max(hit.cosines.values(), default=0.0),
+        keyword=sum(hit.terms.values()),
+        page=None if place["page"] is None else int(place["page"]),
+        answer=None if group is None else str(group),
         reply=reply(row, facts["answer"]),
-    )  # fmt: skip
+    )
 
 
 def reply(row: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:

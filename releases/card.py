@@ -90,8 +90,10 @@ def _what(*, scenario: str, snapshot: str, digest: str | None, code_version: str
 
 
 def _data(rows: Mapping[str, Mapping[str, Any]], licence: str | None) -> str:
-    counted = [[name, *(_count(table, key) for key in ("rows_in", "rows_kept", "rows_quarantined"))]
-               for name, table in rows.items()]  # fmt: skip
+    counted = [
+        [name, *(_count(table, key) for key in ("rows_in", "rows_kept", "rows_quarantined"))]
+        for name, table in rows.items()
+    ]
     reasons = [
         [name, reason, f"{count:,}"] for name, table in rows.items() for reason, count in _ranked(table.get("reasons"))
     ]

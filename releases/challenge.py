@@ -51,9 +51,7 @@ def ask_a_person(
             )
         until = datetime.now(UTC) + timedelta(hours=hours)
         more = {"until": until.isoformat(timespec="seconds"), "verdict": dict(verdict)}
-        registry.note(
-            "wait", scenario, version, release.digest, alias=CHALLENGER, why=why, against=against, more=more
-        )  # fmt: skip
+        registry.note("wait", scenario, version, release.digest, alias=CHALLENGER, why=why, against=against, more=more)
         return waiting_change(registry, scenario, version)
 
 
@@ -87,9 +85,16 @@ def refuse(registry: Registry, scenario: str, version: str, *, who: str, why: st
         waiting = waiting_change(registry, scenario, version)
         more = {"user": getpass.getuser()}
         registry.note(
-            "refuse", scenario, version, waiting.digest, alias=CHALLENGER, why=why, who=who, against=waiting.against,
+            "refuse",
+            scenario,
+            version,
+            waiting.digest,
+            alias=CHALLENGER,
+            why=why,
+            who=who,
+            against=waiting.against,
             more=more,
-        )  # fmt: skip
+        )
         return waiting
 
 

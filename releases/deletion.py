@@ -19,9 +19,16 @@ def delete(registry: Registry, scenario: str, version: str, *, who: str, why: st
         _refuse(registry, release, sure=sure)
         ledger = registry.ledger(scenario)
         intent = begin(
-            ledger, action="delete", alias="", version=version, digest=release.digest, against=None, who=who, why=why,
+            ledger,
+            action="delete",
+            alias="",
+            version=version,
+            digest=release.digest,
+            against=None,
+            who=who,
+            why=why,
             more={"path": str(release.path)},
-        )  # fmt: skip
+        )
         registry.client.delete_model_version(scenario, version)
         removed = registry.discard_bundle(release.path, digest=release.digest)
         finish(ledger, registry.aliases(scenario), intent)

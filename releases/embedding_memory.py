@@ -13,9 +13,11 @@ import numpy as np
 
 Embed = Callable[[Sequence[object]], np.ndarray]
 TEXTS = (
-    "a", "Where is my parcel?", "怎么退货？我上周买的台灯坏了。",
+    "a",
+    "Where is my parcel?",
+    "怎么退货？我上周买的台灯坏了。",
     "I ordered two blue lamps last week, and only one of them has come so far. " * 3,
-)  # fmt: skip
+)
 CHARACTERS = 2_000
 
 

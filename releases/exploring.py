@@ -116,9 +116,13 @@ class Exploring:
     def feedback(self, exposure: str, *, reward: float | None = None, event: str | None = None) -> Rewarded:
         """Note what an exposure brought, as a number or as one of the scenario's events; see `noted`."""
         return noted(
-            self.log, exposure, reward=reward, event=event, columns=self.runtime.facts["recommend"]["columns"],
+            self.log,
+            exposure,
+            reward=reward,
+            event=event,
+            columns=self.runtime.facts["recommend"]["columns"],
             at=self.clock(),
-        )  # fmt: skip
+        )
 
     @functools.cached_property
     def _kinds(self) -> Mapping[str, str]:

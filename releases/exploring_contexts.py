@@ -33,14 +33,22 @@ def contexts(
     popular = standardised(np.array([popularity.get(one.id, 0.0) for one in candidates]))
     rows = [
         [
-            1.0, score, 1 / (1 + place), *(one.parts.get(name, 0.0) for name in PARTS),
-            sum(share for name, share in one.parts.items() if name not in PARTS), liked, min(len(one.because), 3) / 3,
-            float(known), known * score, *number, *traits(one.row, kinds),
+            1.0,
+            score,
+            1 / (1 + place),
+            *(one.parts.get(name, 0.0) for name in PARTS),
+            sum(share for name, share in one.parts.items() if name not in PARTS),
+            liked,
+            min(len(one.because), 3) / 3,
+            float(known),
+            known * score,
+            *number,
+            *traits(one.row, kinds),
         ]
         for place, (one, score, liked, number) in enumerate(
             zip(candidates, scores, popular, numbers(candidates, kinds), strict=True)
         )
-    ]  # fmt: skip
+    ]
     return np.round(np.array(rows, dtype=np.float64).reshape(len(candidates), DIM), DECIMALS)
 
 

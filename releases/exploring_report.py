@@ -49,9 +49,11 @@ class ExposureReport:
     def to_json(self) -> dict[str, Any]:
         """As the command line and an API give it."""
         return {
-            "explored": self.explored.to_json(), "others": self.others.to_json(), "users": self.users,
+            "explored": self.explored.to_json(),
+            "others": self.others.to_json(),
+            "users": self.users,
             "policies": [asdict(one) for one in self.policies],
-        }  # fmt: skip
+        }
 
 
 def report_of(log: ExposureLog) -> ExposureReport:
@@ -68,9 +70,11 @@ def report_of(log: ExposureLog) -> ExposureReport:
             told.append((replace(exposure, contexts=()), np.array(exposure.contexts, dtype=np.float64)))
     known = choices_of([one for one in told if one[1].shape[1] == told[-1][1].shape[1]], rewards)
     return ExposureReport(
-        explored=explored.places, others=others.places, users=len(users),
+        explored=explored.places,
+        others=others.places,
+        users=len(users),
         policies=tuple(judged(known)) if known is not None else (),
-    )  # fmt: skip
+    )
 
 
 @dataclass

@@ -92,9 +92,12 @@ def measured(
     difference = float(values[0] or 0.0) - float(values[1] or 0.0)
     reach = NormalDist().inv_cdf((1 + level) / 2) * float(np.nanstd(effects))
     return {
-        "challenger_value": values[0], "champion_value": values[1],
-        "difference": difference, "low": difference - reach, "high": difference + reach,
-    }  # fmt: skip
+        "challenger_value": values[0],
+        "champion_value": values[1],
+        "difference": difference,
+        "low": difference - reach,
+        "high": difference + reach,
+    }
 
 
 def decided(figures: Mapping[str, float | None], *, margin: float, minimum: float | None) -> tuple[bool, str]:

@@ -46,17 +46,26 @@ def load_test(
     trains.
     """
     request = {
-        "tracking_uri": tracking_uri, "ledgers": str(ledgers), "scenario": scenario, "version": version, "task": task,
+        "tracking_uri": tracking_uri,
+        "ledgers": str(ledgers),
+        "scenario": scenario,
+        "version": version,
+        "task": task,
         "rows": list(rows),
-    }  # fmt: skip
+    }
     # An empty folder: nothing beside the release may help.
     with tempfile.TemporaryDirectory() as empty:
         command = [sys.executable, "-m", "releases.load_test"]
         try:
             done = subprocess.run(
-                command, input=json.dumps(request), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, cwd=empty,
+                command,
+                input=json.dumps(request),
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_SECONDS,
+                cwd=empty,
                 check=False,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired as error:
             raise IntegrityError(f"{scenario}: version {version} did not answer in {TIMEOUT_SECONDS} s.") from error
     if done.returncode:

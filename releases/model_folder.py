@@ -76,9 +76,7 @@ def write_code(folder: Path, needed: Closure) -> str:
 
 def environment() -> dict[str, Any]:
     """Which Python, and where the packages are listed."""
-    return {
-        "python": platform.python_version(), "build_dependencies": [], "dependencies": [f"-r {REQUIREMENTS}"]
-    }  # fmt: skip
+    return {"python": platform.python_version(), "build_dependencies": [], "dependencies": [f"-r {REQUIREMENTS}"]}
 
 
 def declaration(bundle: Path, digest: str, needed: list[str]) -> dict[str, Any]:
@@ -99,11 +97,13 @@ def declaration(bundle: Path, digest: str, needed: list[str]) -> dict[str, Any]:
         "flavors": {"python_function": code, "polyloom": {"bundle": BUNDLE, "plain": PLAIN}},
         "signature": signature(bundle),
         "saved_input_example_info": {
-            "artifact_path": EXAMPLE, "type": "dataframe", "pandas_orient": "split",
+            "artifact_path": EXAMPLE,
+            "type": "dataframe",
+            "pandas_orient": "split",
             "serving_input_path": SERVED_EXAMPLE,
         },
         "metadata": {"polyloom.digest": digest, "polyloom.code": closure().digest},
-    }  # fmt: skip
+    }
 
 
 def _write(path: Path, text: str) -> None:

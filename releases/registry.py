@@ -259,9 +259,17 @@ class Registry:
     ) -> None:
         """Note what happened to a version and let the aliases follow; inside `changing`."""
         note_change(
-            ledger=self.ledger(scenario), aliases=self.aliases(scenario), action=action, alias=alias, version=version,
-            digest=digest, against=against, who=who or getpass.getuser(), why=why, more=more,
-        )  # fmt: skip
+            ledger=self.ledger(scenario),
+            aliases=self.aliases(scenario),
+            action=action,
+            alias=alias,
+            version=version,
+            digest=digest,
+            against=against,
+            who=who or getpass.getuser(),
+            why=why,
+            more=more,
+        )
 
     def move(
         self,
@@ -276,10 +284,18 @@ class Registry:
     ) -> None:
         """Point an alias to a release, by compare-and-set; inside `changing`."""
         change_alias(
-            scenario=release.scenario, ledger=self.ledger(release.scenario), aliases=self.aliases(release.scenario),
-            action=action, alias=alias, version=release.version, digest=release.digest, expected=expected, who=who,
-            why=why, more=more,
-        )  # fmt: skip
+            scenario=release.scenario,
+            ledger=self.ledger(release.scenario),
+            aliases=self.aliases(release.scenario),
+            action=action,
+            alias=alias,
+            version=release.version,
+            digest=release.digest,
+            expected=expected,
+            who=who,
+            why=why,
+            more=more,
+        )
 
     @contextlib.contextmanager
     def _lock(self, scenario: str) -> Iterator[None]:

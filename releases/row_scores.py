@@ -94,8 +94,9 @@ class RowScores:
     ) -> dict[str, np.ndarray]:
         here = {name: present.get(name, np.full(rows, name in self.given)) for name in self.head.inputs}
         given = {
-            name: embedded.get(name, np.repeat(self.embedded[name], rows, axis=0)) if name in self.given
+            name: embedded.get(name, np.repeat(self.embedded[name], rows, axis=0))
+            if name in self.given
             else np.zeros((rows, self.encoders[name].dim), dtype=np.float32)
             for name in self.head.inputs
-        }  # fmt: skip
+        }
         return self.head({name: vectors * here[name][:, None] for name, vectors in given.items()}, here)

@@ -56,9 +56,16 @@ class Runtime:
     """One verified bundle, opened. Safe to share between threads."""
 
     def __init__(
-        self, *, folder: Path, digest: str, facts: dict[str, Any], blobs: Path | None, indexes: Path | None = None,
-        threads: int = 0, remember: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        folder: Path,
+        digest: str,
+        facts: dict[str, Any],
+        blobs: Path | None,
+        indexes: Path | None = None,
+        threads: int = 0,
+        remember: int = 0,
+    ) -> None:
         self.folder = folder
         self.digest = digest
         self.name: str = facts["name"]
@@ -83,9 +90,15 @@ class Runtime:
 
     @classmethod
     def open(
-        cls, bundle: Path, *, blobs: Path | None = None, digest: str | None = None, indexes: Path | None = None,
-        threads: int = 0, remember: int = 0,
-    ) -> "Runtime":  # fmt: skip
+        cls,
+        bundle: Path,
+        *,
+        blobs: Path | None = None,
+        digest: str | None = None,
+        indexes: Path | None = None,
+        threads: int = 0,
+        remember: int = 0,
+    ) -> "Runtime":
         """Verify every byte of a bundle, then open it.
 
         `blobs` is where the items' pictures lie, `indexes` where the scenario's index lies if it changes after the
@@ -96,9 +109,14 @@ class Runtime:
         manifest = verify(bundle, expected=digest)
         facts = read_json(bundle / "application.json")
         return cls(
-            folder=bundle, digest=manifest.digest, facts=facts, blobs=blobs, indexes=indexes, threads=threads,
+            folder=bundle,
+            digest=manifest.digest,
+            facts=facts,
+            blobs=blobs,
+            indexes=indexes,
+            threads=threads,
             remember=remember,
-        )  # fmt: skip
+        )
 
     @property
     def metrics(self) -> dict[str, Any]:

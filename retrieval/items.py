@@ -52,9 +52,10 @@ def checked(items: Items, *, fields: Mapping[str, Field], keyword: bool) -> Item
         raise DataError(f"The items have vectors of {sorted(items.vectors)}, the index holds {sorted(fields)}.")
     if keyword != (items.texts is not None):
         raise DataError(
-            "The index is searched by words: give each item's text." if keyword
+            "The index is searched by words: give each item's text."
+            if keyword
             else "The index is not searched by words: leave texts out, or make it with keyword=True."
-        )  # fmt: skip
+        )
     for what, given in (("texts", items.texts), ("rows", items.rows)):
         if given is not None and len(given) != len(ids):
             raise DataError(f"There are {len(given)} {what} for {len(ids)} items; each item needs one.")

@@ -61,9 +61,7 @@ def write_segment(folder: Path, items: Items, *, fields: Mapping[str, Field], ki
         write_ids(draft, items.ids)
         for name, field in fields.items():
             present = items.present.get(name)
-            write_vectors(
-                draft, name, items.vectors[name], present=present, metric=field.metric, kind=kinds[name]
-            )  # fmt: skip
+            write_vectors(draft, name, items.vectors[name], present=present, metric=field.metric, kind=kinds[name])
         if items.rows is not None:
             write_arrow(draft / ROWS, items.rows.replace_schema_metadata(None), compression=None)
         if items.texts is not None:

@@ -38,8 +38,11 @@ class Mapped:
         flat = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d)
         address = flat.__array_interface__["data"][0]
         self.__array_interface__ = {
-            "shape": (index.ntotal, index.d), "typestr": "<f4", "data": (address, True), "version": 3
-        }  # fmt: skip
+            "shape": (index.ntotal, index.d),
+            "typestr": "<f4",
+            "data": (address, True),
+            "version": 3,
+        }
 
 
 class VectorFile:

@@ -35,8 +35,13 @@ HINT = (
     "for example: price < 20 AND category = 'shoes'"
 )
 OPERATORS: dict[type[exp.Condition], Operator] = {
-    exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="
-}  # fmt: skip
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
 # Each construct that is understood, with the parts that may be there: sqlglot hides meaning in optional ones.
 PARTS: dict[type[exp.Condition], set[str]] = {
     **{operator: {"this", "expression"} for operator in OPERATORS},

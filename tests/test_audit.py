@@ -62,8 +62,11 @@ def audit(checkout, url):
     target = checkout / "build" / "sbom.json"
     done = subprocess.run(
         [sys.executable, checkout / ".ci" / "audit.py", target],
-        env={**os.environ, "OSV_URL": url}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "OSV_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done, json.loads(target.read_text())
 
 

@@ -13,9 +13,20 @@ import pytest
 HOUSE = Path(__file__).resolve().parent.parent
 PACKAGES = ("polyloom", "ingestion", "modalities", "heads", "training", "retrieval", "releases", "flows", "ui")
 HEAVY = {
-    "torch", "mlflow", "prefect", "transformers", "timm", "faiss", "onnxruntime", "matplotlib", "pandas", "streamlit",
-    "sklearn", "scipy", "pyarrow",
-}  # fmt: skip
+    "torch",
+    "mlflow",
+    "prefect",
+    "transformers",
+    "timm",
+    "faiss",
+    "onnxruntime",
+    "matplotlib",
+    "pandas",
+    "streamlit",
+    "sklearn",
+    "scipy",
+    "pyarrow",
+}
 UNSAFE = re.compile(
     r"\b(import pickle|from pickle|import joblib|from joblib|import dill|import cloudpickle|torch\.load\(|"
     r"yaml\.(load|unsafe_load|full_load)\(|allow_pickle=True|shelve\.open|marshal\.loads?)"
@@ -90,8 +101,25 @@ def test_help_loads_nothing_heavy_and_names_every_command():
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOUSE).stdout
     help_text, _, loaded = said.partition("LOADED")
     assert HEAVY & set(loaded.split()) == set()
-    for command in ("run", "validate", "init", "scenarios", "datasets", "predict", "search", "releases", "promote",
-                    "rollback", "history", "up", "down", "status", "ui", "deploy", "doctor"):  # fmt: skip
+    for command in (
+        "run",
+        "validate",
+        "init",
+        "scenarios",
+        "datasets",
+        "predict",
+        "search",
+        "releases",
+        "promote",
+        "rollback",
+        "history",
+        "up",
+        "down",
+        "status",
+        "ui",
+        "deploy",
+        "doctor",
+    ):
         assert re.search(rf"^  {command}\b", help_text, re.MULTILINE), command
 
 

@@ -60,9 +60,7 @@ class Adversary:
             yield from self._climb(batch, loss_at, random=random)
             return
         with statistics_held(model):
-            shift = crafted(
-                self.attack, self.place, batch, loss_at, random=random, scale=scale, known=clean.grad
-            )  # fmt: skip
+            shift = crafted(self.attack, self.place, batch, loss_at, random=random, scale=scale, known=clean.grad)
         yield loss_at(shift) * self.weight
 
     def _climb(self, batch: Batch, loss_at: LossAt, *, random: np.random.Generator) -> Iterator[Tensor]:
@@ -72,6 +70,4 @@ class Adversary:
             leaf = shift.detach().requires_grad_()
             yield loss_at(leaf) * (self.weight / self.attack.steps)
             gradient = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-            shift = self.place.moved(
-                batch, leaf, gradient, step=self.attack.step, epsilon=self.attack.epsilon
-            )  # fmt: skip
+            shift = self.place.moved(batch, leaf, gradient, step=self.attack.step, epsilon=self.attack.epsilon)

@@ -126,9 +126,13 @@ class Fitting:
         self.average = None if mean is None else RunningAverage(mean=mean, model=model, optimizer=self.optimizer)
         self.scaler = placement.scaler()
         self.stepping = Stepping(
-            model=model, optimizer=self.optimizer, scaler=self.scaler, loss_of=self._losses_of, team=team,
+            model=model,
+            optimizer=self.optimizer,
+            scaler=self.scaler,
+            loss_of=self._losses_of,
+            team=team,
             log=progress.log,
-        )  # fmt: skip
+        )
         self.position = Position()
         self.best: dict[str, Tensor] = {}
         self._saved_at = time.monotonic()

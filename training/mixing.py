@@ -33,8 +33,6 @@ class Mixing:
         arrays, here = batch.arrays[self.picture], batch.present[self.picture].cpu().numpy() > 0
         places = np.cumsum(here) - 1
         among_present = torch.from_numpy(places[partner[here]]).to(arrays["pixels"].device)
-        pixels, share = mixed_pictures(
-            arrays["pixels"], among_present, kind=self.kind, share=share, random=random
-        )  # fmt: skip
+        pixels, share = mixed_pictures(arrays["pixels"], among_present, kind=self.kind, share=share, random=random)
         changed = {**batch.arrays, self.picture: {**arrays, "pixels": pixels}}
         return replace(batch, arrays=changed, mixture=Mixture(share, partner, pooled=False))

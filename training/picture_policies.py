@@ -28,8 +28,10 @@ def with_policy(pictures: np.ndarray, *, kind: Policy, random: np.random.Generat
 def transform(kind: Policy) -> nn.Module:
     """The policy of this name, with the settings of its paper."""
     policies: dict[Policy, type[nn.Module]] = {
-        "randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide, "augmix": v2.AugMix,
-    }  # fmt: skip
+        "randaugment": v2.RandAugment,
+        "trivialaugment": v2.TrivialAugmentWide,
+        "augmix": v2.AugMix,
+    }
     return policies[kind]()
 
 

@@ -11,8 +11,18 @@ from flows.journal import journal_path
 from flows.run_view import RunView, StageView, read_events, read_run, runs
 from polyloom.home import home
 
-__all__ = ["Links", "RunView", "StageView", "find_run", "known_runs", "links_of", "metric_series", "prefect_url",
-           "submit_run", "waiting_state"]  # fmt: skip
+__all__ = [
+    "Links",
+    "RunView",
+    "StageView",
+    "find_run",
+    "known_runs",
+    "links_of",
+    "metric_series",
+    "prefect_url",
+    "submit_run",
+    "waiting_state",
+]
 
 FLOW = "train"
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")

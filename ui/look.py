@@ -14,13 +14,25 @@ from ui import service
 STYLE = Path(__file__).with_name("style.css")
 LOGO = Path(__file__).with_name("logo.svg").read_text(encoding="utf-8")
 ACCENT = "#1f6f6b"
-METRICS = {"macro_f1": "macro F1", "micro_f1": "micro F1", "ece": "calibration error",
-           "ece_uncalibrated": "before calibration", "nll": "log loss"}  # fmt: skip
+METRICS = {
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "ece": "calibration error",
+    "ece_uncalibrated": "before calibration",
+    "nll": "log loss",
+}
 
 STATES = {
-    "done": "good", "completed": "good", "running": "busy", "pending": "busy", "scheduled": "busy",
-    "failed": "bad", "crashed": "bad", "interrupted": "bad", "refused": "bad",
-}  # fmt: skip
+    "done": "good",
+    "completed": "good",
+    "running": "busy",
+    "pending": "busy",
+    "scheduled": "busy",
+    "failed": "bad",
+    "crashed": "bad",
+    "interrupted": "bad",
+    "refused": "bad",
+}
 
 
 def head(title: str, lead: str) -> None:

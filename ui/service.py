@@ -56,15 +56,70 @@ from ui.following import (
 from ui.uses import Explored, Offered, ask, explore, explores, exposures, feedback, recommend, users
 
 __all__ = [
-    "Answer", "Answered", "Change", "Choice", "Citation", "Evidence", "Explanation", "Explored", "ExposureReport",
-    "FilterError", "Found", "Inputs", "Item", "Judged", "KnownRow", "Links", "Offered", "Overview", "Part",
-    "PolyloomError", "Predicted", "Registered", "ReleaseFacts", "RequestError", "Results", "RunView", "Runtime",
-    "StageView", "approve", "ask", "champion", "check_picture", "explain", "explore", "explores", "exposures",
-    "feedback", "filter_example", "find_run", "history", "inputs_of", "items_of", "known_runs", "links_of",
-    "metric_series", "open_release", "overview", "overviews", "predict", "prefect_url", "promise", "recommend",
-    "refuse", "release_facts", "scenario_names", "search", "seen_picture", "state_folder", "submit_run", "users",
-    "versions", "waiting", "waiting_state",
-]  # fmt: skip
+    "Answer",
+    "Answered",
+    "Change",
+    "Choice",
+    "Citation",
+    "Evidence",
+    "Explanation",
+    "Explored",
+    "ExposureReport",
+    "FilterError",
+    "Found",
+    "Inputs",
+    "Item",
+    "Judged",
+    "KnownRow",
+    "Links",
+    "Offered",
+    "Overview",
+    "Part",
+    "PolyloomError",
+    "Predicted",
+    "Registered",
+    "ReleaseFacts",
+    "RequestError",
+    "Results",
+    "RunView",
+    "Runtime",
+    "StageView",
+    "approve",
+    "ask",
+    "champion",
+    "check_picture",
+    "explain",
+    "explore",
+    "explores",
+    "exposures",
+    "feedback",
+    "filter_example",
+    "find_run",
+    "history",
+    "inputs_of",
+    "items_of",
+    "known_runs",
+    "links_of",
+    "metric_series",
+    "open_release",
+    "overview",
+    "overviews",
+    "predict",
+    "prefect_url",
+    "promise",
+    "recommend",
+    "refuse",
+    "release_facts",
+    "scenario_names",
+    "search",
+    "seen_picture",
+    "state_folder",
+    "submit_run",
+    "users",
+    "versions",
+    "waiting",
+    "waiting_state",
+]
 
 FIRST = ("shop", "support")
 
@@ -283,8 +338,10 @@ def _shipped_words(name: str) -> tuple[str, str]:
 
 def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
     """The figures that are one number; of a figure with an interval, its value."""
-    values = {name: value["value"] if isinstance(value, dict) and "value" in value else value
-              for name, value in figures.items()}  # fmt: skip
+    values = {
+        name: value["value"] if isinstance(value, dict) and "value" in value else value
+        for name, value in figures.items()
+    }
     return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
 
 

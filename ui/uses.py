@@ -71,9 +71,11 @@ def explore(runtime: Runtime, *, user: str | None, items: Sequence[str] = (), wh
     shown = exploring_of(runtime).recommend(history, user=user, k=k, where=where.strip() or None)
     drawn = {one.item.id: Explored(one.exposure, one.propensity) for one in shown if one.propensity is not None}
     return Offered(
-        found=tuple(_offered(runtime, one.item) for one in shown), history=len(history),
-        seconds=time.perf_counter() - begun, explored=drawn,
-    )  # fmt: skip
+        found=tuple(_offered(runtime, one.item) for one in shown),
+        history=len(history),
+        seconds=time.perf_counter() - begun,
+        explored=drawn,
+    )
 
 
 def feedback(runtime: Runtime, exposure: str, *, taken: bool) -> None:

@@ -72,9 +72,14 @@ class IndexPlace:
         sealed = open_index(self.sealed, encoders=self.encoders, trusted=True)
         self.live.mkdir(parents=True, exist_ok=True)
         place_in_milvus(
-            self.live, uri=uri, name=self.name, items=sealed.items(), note=sealed.note, kind=self.kind,
+            self.live,
+            uri=uri,
+            name=self.name,
+            items=sealed.items(),
+            note=sealed.note,
+            kind=self.kind,
             fields=read_state(self.sealed).fields,
-        )  # fmt: skip
+        )
 
 
 def index_place(runtime: Runtime) -> IndexPlace:

@@ -75,9 +75,11 @@ def choose_answering(
     if why is not None:
         threshold = replace(threshold, reason=f"{threshold.reason} {why}")
     record = {
-        "confidence": confidence.to_json(), "threshold": threshold.to_json(), SNAPSHOT: present_snapshot(runtime),
+        "confidence": confidence.to_json(),
+        "threshold": threshold.to_json(),
+        SNAPSHOT: present_snapshot(runtime),
         SCORES: [] if why else [round(float(score), 4) for score in np.sort(sure)],
-    }  # fmt: skip
+    }
     return record, told(threshold, right)
 
 
@@ -85,9 +87,16 @@ def nothing_known(settings: Answer) -> tuple[dict[str, Any], dict[str, Any]]:
     """Never to answer: nobody said which answers are right."""
     needed = least_rows(alpha=settings.alpha, delta=settings.delta / len(STARTS))
     threshold = Threshold(
-        value=None, alpha=settings.alpha, delta=settings.delta, rows=0, answered_share=0.0, wrong=0, bound=1.0,
-        needed=needed, reason=NO_QUESTIONS.format(needed=needed),
-    )  # fmt: skip
+        value=None,
+        alpha=settings.alpha,
+        delta=settings.delta,
+        rows=0,
+        answered_share=0.0,
+        wrong=0,
+        bound=1.0,
+        needed=needed,
+        reason=NO_QUESTIONS.format(needed=needed),
+    )
     record = {"confidence": UNSURE.to_json(), "threshold": threshold.to_json()}
     return record, told(threshold, np.zeros(0, dtype=bool))
 

@@ -75,10 +75,11 @@ def one_row(job: Job, head: Any, rows: np.ndarray) -> float:
         if head.pooled:
             known = {name: np.array([given[0] is not None]) for name, given in values.items()}
             pooled = {
-                name: encoders[name](job.preparations[name](given)) if known[name][0] else
-                np.zeros((1, encoders[name].dim), dtype=np.float32)
+                name: encoders[name](job.preparations[name](given))
+                if known[name][0]
+                else np.zeros((1, encoders[name].dim), dtype=np.float32)
                 for name, given in values.items()
-            }  # fmt: skip
+            }
             head(pooled, known)
         else:
             (name,) = head.inputs

@@ -210,9 +210,7 @@ def export_variant(job: Job, name: str, variant: Variant, *, folder: Path, progr
             batches = batches_of(values, preparation=job.preparations[name])
             quantise(plain / "model.onnx", kind=variant.int8, calibration=batches, target=draft / "model.onnx")
         held_out = batches_of(split_values(job, name, "validation")[:COMPARED], preparation=job.preparations[name])
-        difference = graph_difference(
-            plain / "model.onnx", draft / "model.onnx", held_out, runtime=variant.runtime
-        )  # fmt: skip
+        difference = graph_difference(plain / "model.onnx", draft / "model.onnx", held_out, runtime=variant.runtime)
         facts = {**read_json(plain / "encoder.json"), **vars(variant), "parity": difference}
         write_json(draft / "encoder.json", facts)
         bar.say(f"1 - cosine to the plain graph is {difference:.1e}")

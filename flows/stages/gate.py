@@ -93,10 +93,16 @@ def whole(
     against = [f"{limit.reason}" for limit in limits if not limit.passed]
     against += [f"{one.column} = {one.value} ({one.rows:,} rows): {one.reason}" for one in slices if not one.passed]
     against += [problem] if problem else []
-    times = None if loaded is None else {
-        "p50_milliseconds": round(loaded.p50_milliseconds, 3), "p95_milliseconds": round(loaded.p95_milliseconds, 3),
-        "ready_milliseconds": round(loaded.ready_milliseconds, 1), "rows": len(loaded.answers),
-    }  # fmt: skip
+    times = (
+        None
+        if loaded is None
+        else {
+            "p50_milliseconds": round(loaded.p50_milliseconds, 3),
+            "p95_milliseconds": round(loaded.p95_milliseconds, 3),
+            "ready_milliseconds": round(loaded.ready_milliseconds, 1),
+            "rows": len(loaded.answers),
+        }
+    )
     return replace(
         verdict,
         passed=verdict.passed and not against,

@@ -71,9 +71,13 @@ def loaded_elsewhere(
     rows = asked_rows(runtime, trial)
     try:
         found = load_test(
-            tracking_uri=tracking_uri, ledgers=home() / "ledger", scenario=job.scenario.name, version=version,
-            task=trial.task, rows=rows,
-        )  # fmt: skip
+            tracking_uri=tracking_uri,
+            ledgers=home() / "ledger",
+            scenario=job.scenario.name,
+            version=version,
+            task=trial.task,
+            rows=rows,
+        )
     except IntegrityError as error:
         return None, str(error)
     here = [told(one.answers.get(trial.task)) for one in runtime.predict(rows)] if rows else []

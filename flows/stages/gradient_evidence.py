@@ -57,7 +57,7 @@ class GradientEvidence:
         if isinstance(preparation, TextPreparation) and settings.text != "occlusion":
             return text_evidence(
                 row, name, preparation=preparation, text=value, method=settings.text, steps=settings.steps
-            )  # fmt: skip
+            )
         if isinstance(preparation, PicturePreparation) and settings.image != "occlusion":
             return picture_evidence(row, name, method=settings.image, steps=settings.steps)
         if isinstance(preparation, NumberPreparation | CategoryPreparation):

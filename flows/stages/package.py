@@ -109,9 +109,7 @@ def write_facts(job: Job, folder: Path, encoders: dict[str, AnyEncoder], index: 
 def write_needs(job: Job, folder: Path) -> None:
     """What serving needs, by all that is in the bundle, and the licences of what it is made of."""
     libraries = write_environment(folder, read_json(folder / "application.json"))
-    notes = licence_notes(
-        title=job.scenario.title, weights=origins(job), data=data_licences(job), libraries=libraries
-    )  # fmt: skip
+    notes = licence_notes(title=job.scenario.title, weights=origins(job), data=data_licences(job), libraries=libraries)
     (folder / LICENCES).write_text(notes, encoding="utf-8")
 
 

@@ -54,11 +54,17 @@ def fit_ranking(
     gain = paired_interval(ours, theirs)
     used, verdict = decided(gain, users=len(ours), always=settings.always)
     figures = {
-        "used": used, "verdict": verdict, "taught_by": len(np.unique(groups)), "tested_users": len(ours),
-        "ndcg_at_10": rounded_mean(ours), "blend_ndcg_at_10": rounded_mean(theirs),
-        "gain": round(gain.mean, 4), "gain_low": round(gain.low, 4), "gain_high": round(gain.high, 4),
+        "used": used,
+        "verdict": verdict,
+        "taught_by": len(np.unique(groups)),
+        "tested_users": len(ours),
+        "ndcg_at_10": rounded_mean(ours),
+        "blend_ndcg_at_10": rounded_mean(theirs),
+        "gain": round(gain.mean, 4),
+        "gain_low": round(gain.low, 4),
+        "gain_high": round(gain.high, 4),
         "counts": {name: round(share, 4) for name, share in ranker.importance().items()},
-    }  # fmt: skip
+    }
     return Judged(ranking if used else None, figures)
 
 

@@ -77,9 +77,12 @@ def save_recommender(
         judged = Trial(Blend(models, weights), tested.train, own, tested.held_out)
         models, _ = fitted(events)
     facts = {
-        "events": len(events), "users": len(events.users), "items": len(items.ids),
-        "weights": dict(zip(fits, weights, strict=True)), **quality_of(judged),
-    }  # fmt: skip
+        "events": len(events),
+        "users": len(events.users),
+        "items": len(items.ids),
+        "weights": dict(zip(fits, weights, strict=True)),
+        **quality_of(judged),
+    }
     order = ranked(settings, items, learned=learned, judged=judged, events=events, seed=seed, progress=progress)
     facts |= {"rank": order.figures} if order.figures else {}
     recommender = Recommender(items.ids, Blend(models, weights), half_life_days=settings.half_life_days)

@@ -55,8 +55,10 @@ def robustness_of(job: Job, task: str, *, decoder: Decoder, rows: np.ndarray, pr
     truth = rows_of(asked.target.truth, chosen)
     known, intact = decoder.comparable(outputs_under(asked, inputs), truth)
     figures: dict[str, Any] = {
-        "metric": metric, "rows": len(chosen), "intact": float(decoder.scorers[metric](known, intact)),
-    }  # fmt: skip
+        "metric": metric,
+        "rows": len(chosen),
+        "intact": float(decoder.scorers[metric](known, intact)),
+    }
     conditions = dict(harmed_outputs(job, task, asked, inputs))
     with progress.stage(f"robustness of {task}", total=len(conditions), unit="harms") as bar:
         for name, answer in conditions.items():
@@ -130,9 +132,7 @@ def raw_or_vectors(job: Job, name: str, *, progress: Progress) -> "ModalityInput
 
     given, preparation = job.task_values(name), job.preparations[name]
     if isinstance(job.scenario.modalities[name], Image | Text):
-        return ModalityInput(
-            present=given.present, source=live_source(preparation=preparation, values=given.values)
-        )  # fmt: skip
+        return ModalityInput(present=given.present, source=live_source(preparation=preparation, values=given.values))
     encoder = open_encoder(job, name, progress=progress)
     report = embed_values(given, preparation=preparation, encoder=encoder, name=name, progress=progress)
     return ModalityInput(present=given.present, vectors=report.vectors)

@@ -117,7 +117,7 @@ def embeddings(
     given = modality_values(preparation, [job.task_rows[row] for row in rows])
     report = embed_values(
         given, preparation=preparation, encoder=encoder, name=f"{name}, by the teacher", progress=progress
-    )  # fmt: skip
+    )
     computed = 0 if isinstance(encoder, VectorEncoder) else report.embedded
     return report.vectors, given.present, computed
 

@@ -95,10 +95,13 @@ def started(job: Job, size: int) -> Iterator[tuple["TCPStore", "Others"]]:
             with log.open("wb") as stream:
                 processes.append(
                     subprocess.Popen(
-                        command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=stream,
+                        stderr=stream,
                         env={**os.environ, "OMP_NUM_THREADS": str(threads_each(size))},
                     )
-                )  # fmt: skip
+                )
         others = Others(processes=tuple(processes), logs=tuple(logs))
         yield store, others
         others.wait()

@@ -56,8 +56,10 @@ def chosen(job: Job, name: str, asked: list[Variant], *, progress: Progress) -> 
         found["metrics"] = changes(job, name, one, progress=progress)
         found["refused"] = refusal(found, figures[PLAIN.name], margin=job.scenario.export.margin)
         told = f"not released: {found['refused']}" if found["refused"] else "may be released"
-        progress.log(f"modalities.{name}: {one.name} gives {found['rows_per_second']:.0f} rows/s against "
-                     f"{figures[PLAIN.name]['rows_per_second']:.0f}, {told}")  # fmt: skip
+        progress.log(
+            f"modalities.{name}: {one.name} gives {found['rows_per_second']:.0f} rows/s against "
+            f"{figures[PLAIN.name]['rows_per_second']:.0f}, {told}"
+        )
     able = [one for one in asked if not figures[one.name]["refused"]]
     best = max(able, key=lambda one: figures[one.name]["rows_per_second"], default=PLAIN)
     return {"chosen": vars(best), "name": best.name, "variants": figures}
@@ -78,13 +80,15 @@ def measured(job: Job, name: str, folders: Mapping[str, Path]) -> dict[str, dict
         singles=[preparation([value]) for value in values[:TIMED_SINGLES]],
     )
     return {
-        one: plain({
-            "bytes": (folder / "model.onnx").stat().st_size,
-            "parity": float(facts[one]["parity"]),
-            **asdict(found[one]),
-        })
+        one: plain(
+            {
+                "bytes": (folder / "model.onnx").stat().st_size,
+                "parity": float(facts[one]["parity"]),
+                **asdict(found[one]),
+            }
+        )
         for one, folder in folders.items()
-    }  # fmt: skip
+    }
 
 
 def changes(job: Job, name: str, variant: Variant, *, progress: Progress) -> dict[str, Any]:

@@ -67,9 +67,15 @@ def compare(scenario: str, overrides: list[str], limits: dict[str, Any]) -> Resu
     folder = home() / "techniques" / loaded.scenario.name / json_digest(facts)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     asked = Asked(
-        loaded=loaded, overrides=own, split=limits["split"], seeds=section.seeds, minutes=section.minutes,
-        snapshot=str(report.folder), folder=folder, flow_run_id=str(flow_run.get_id() or f"local-{os.getpid()}"),
-    )  # fmt: skip
+        loaded=loaded,
+        overrides=own,
+        split=limits["split"],
+        seeds=section.seeds,
+        minutes=section.minutes,
+        snapshot=str(report.folder),
+        folder=folder,
+        flow_run_id=str(flow_run.get_id() or f"local-{os.getpid()}"),
+    )
     with locked(folder / "lock", waiting=lambda: progress.log("waiting for another comparison to end")):
         return Comparison(asked, choice, progress=progress).run()
 

@@ -59,9 +59,13 @@ def against(own: Mapping[int, Trial], plain: Mapping[int, Trial], *, metric: str
     seeds = sorted(own.keys() & plain.keys())
     first = plain[seeds[0]]
     found = paired_difference_over_seeds(
-        scorer=first.scorer(metric), truth=first.truth, predicted=[own[seed].predicted for seed in seeds],
-        against=[plain[seed].predicted for seed in seeds], seed=0, comparisons=comparisons,
-    )  # fmt: skip
+        scorer=first.scorer(metric),
+        truth=first.truth,
+        predicted=[own[seed].predicted for seed in seeds],
+        against=[plain[seed].predicted for seed in seeds],
+        seed=0,
+        comparisons=comparisons,
+    )
     return {"difference": found.value, "low": found.low, "high": found.high, "verdict": verdict(found)}
 
 

@@ -63,9 +63,10 @@ def strategies(scenario: Scenario) -> Iterator[Technique]:
             yield Technique(strategy, what, {"recipe.strategy": strategy, **pace(strategy, own)})
     if "full" in own:
         yield Technique(
-            "gradual_unfreezing", "layers join from the top down in half of the epochs",
+            "gradual_unfreezing",
+            "layers join from the top down in half of the epochs",
             {"recipe.unfreeze_epochs": max(1, scenario.recipe.epochs // 2)},
-        )  # fmt: skip
+        )
 
 
 def pace(strategy: str, own: frozenset[str]) -> dict[str, Any]:
@@ -74,9 +75,10 @@ def pace(strategy: str, own: frozenset[str]) -> dict[str, Any]:
         return {"recipe.epochs": FROZEN_EPOCHS, "recipe.learning_rate": FROZEN_RATE, "recipe.batch_size": FROZEN_BATCH}
     if own == frozenset({"frozen"}):
         return {
-            "recipe.epochs": LIVE_EPOCHS, "recipe.learning_rate": LIVE_LEARNING_RATE,
+            "recipe.epochs": LIVE_EPOCHS,
+            "recipe.learning_rate": LIVE_LEARNING_RATE,
             "recipe.batch_size": LIVE_BATCH_SIZE,
-        }  # fmt: skip
+        }
     return {"recipe.encoder_learning_rate": None}
 
 
@@ -108,9 +110,10 @@ def averages(scenario: Scenario, trained: list[str]) -> Iterator[Technique]:
         yield Technique(f"average_{kind}", what, {"recipe.average": {"kind": kind}})
     if any(getattr(scenario.modalities[name], "weights", "") != "scratch" for name in trained):
         yield Technique(
-            "average_interpolation", "weights on the way from the begin to the end",
+            "average_interpolation",
+            "weights on the way from the begin to the end",
             {"recipe.average": {"kind": "interpolation"}},
-        )  # fmt: skip
+        )
 
 
 def smaller(scenario: Scenario, trained: list[str]) -> Iterator[Technique]:
@@ -120,9 +123,10 @@ def smaller(scenario: Scenario, trained: list[str]) -> Iterator[Technique]:
         if strategy_of(scenario, name, fit_plans(scenario)[-1]) == "full":
             for kind in ("magnitude", "structured"):
                 yield Technique(
-                    f"prune_{kind}", "half of the encoder taken away while it learns",
+                    f"prune_{kind}",
+                    "half of the encoder taken away while it learns",
                     {"recipe.prune": {"kind": kind, "modality": name}},
-                )  # fmt: skip
+                )
         if isinstance(modality, Text) and modality.weights != "scratch":
             yield Technique("half_the_layers", "every other layer of the encoder", {f"modalities.{name}.layers": 3})
     encoders = [modality for modality in scenario.modalities.values() if isinstance(modality, Image | Text)]
@@ -138,17 +142,20 @@ def for_text(name: str) -> Iterator[Technique]:
     yield Technique("word_swap", "a tenth of the words exchanged", {f"modalities.{name}.augment": "swap"})
     for kind, settings in (("fgm", {"epsilon": 0.5}), ("freelb", {"epsilon": 0.5, "steps": 2})):
         yield Technique(
-            f"adversarial_{kind}", "token embeddings moved to where the loss is highest",
+            f"adversarial_{kind}",
+            "token embeddings moved to where the loss is highest",
             {"recipe.adversarial": {"kind": kind, "modality": name, **settings}},
-        )  # fmt: skip
+        )
     yield Technique(
-        "contrastive_pairs", "rows of one label brought together before the fit",
+        "contrastive_pairs",
+        "rows of one label brought together before the fit",
         {f"pretrain.{name}": {"kind": "contrastive", "epochs": 1, "label_names": True}},
-    )  # fmt: skip
+    )
     yield Technique(
-        "masked_language_model", "hidden words guessed in the training rows before the fit",
+        "masked_language_model",
+        "hidden words guessed in the training rows before the fit",
         {f"pretrain.{name}": {"kind": "masked_language", "epochs": 1}},
-    )  # fmt: skip
+    )
 
 
 def for_pictures(name: str) -> Iterator[Technique]:
@@ -161,8 +168,9 @@ def for_pictures(name: str) -> Iterator[Technique]:
     yield Technique("cutmix", "parts of pictures put into others", {"recipe.mix": {"kind": "cutmix", "alpha": 1.0}})
     for kind, settings in (("fgsm", {"epsilon": 0.0157}), ("pgd", {"epsilon": 0.0157, "steps": 2})):
         yield Technique(
-            f"adversarial_{kind}", "pixels moved to where the loss is highest",
+            f"adversarial_{kind}",
+            "pixels moved to where the loss is highest",
             {"recipe.adversarial": {"kind": kind, "modality": name, **settings}},
-        )  # fmt: skip
+        )
     for kind, what in (("masked_picture", "hidden patches"), ("denoising", "pictures under noise")):
         yield Technique(kind, f"{what} painted anew before the fit", {f"pretrain.{name}": {"kind": kind, "epochs": 3}})

@@ -78,9 +78,14 @@ def tune(scenario: str, overrides: list[str], limits: dict[str, Any]) -> Result:
     }
     folder = home() / "tunings" / loaded.scenario.name / json_digest(facts)[:16]
     asked = Asked(
-        scenario=str(loaded.path), overrides=tuple(overrides), tune=wanted, space=space, snapshot=str(report.folder),
-        folder=folder, flow_run_id=str(flow_run.get_id() or f"local-{os.getpid()}"),
-    )  # fmt: skip
+        scenario=str(loaded.path),
+        overrides=tuple(overrides),
+        tune=wanted,
+        space=space,
+        snapshot=str(report.folder),
+        folder=folder,
+        flow_run_id=str(flow_run.get_id() or f"local-{os.getpid()}"),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / "lock", waiting=lambda: progress.log("waiting for another search to end")):
         return Search(loaded, asked, progress=progress).run()
@@ -221,11 +226,19 @@ class Search:
         """The best settings against the scenario's own, paired on the validation rows on which they were chosen."""
         one, other = self._answers(params), self._answers({})
         found = paired_difference(
-            scorer=one.scorer, truth=one.truth, predicted=one.predicted, against=other.predicted,
+            scorer=one.scorer,
+            truth=one.truth,
+            predicted=one.predicted,
+            against=other.predicted,
             seed=self.asked.tune.seed,
-        )  # fmt: skip
-        return {"value": found.value, "low": found.low, "high": found.high, "milliseconds": one.milliseconds,
-                "own_milliseconds": other.milliseconds}  # fmt: skip
+        )
+        return {
+            "value": found.value,
+            "low": found.low,
+            "high": found.high,
+            "milliseconds": one.milliseconds,
+            "own_milliseconds": other.milliseconds,
+        }
 
     def _answers(self, params: Mapping[str, Any]) -> Answers:
         """What settings answer; fitted again from what is left of them, where their folder is gone."""

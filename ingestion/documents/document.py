@@ -9,9 +9,16 @@ from polyloom.errors import DataError, RequestError
 
 DocumentKind = Literal["pdf", "html", "markdown", "text"]
 ENDINGS: Mapping[str, DocumentKind] = {
-    ".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html", ".md": "markdown", ".markdown": "markdown",
-    ".txt": "text", ".text": "text", "": "text",
-}  # fmt: skip
+    ".pdf": "pdf",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".txt": "text",
+    ".text": "text",
+    "": "text",
+}
 KINDS: tuple[DocumentKind, ...] = ("pdf", "html", "markdown", "text")
 MOST_BYTES = 64 << 20
 MOST_CHARACTERS = 20_000_000

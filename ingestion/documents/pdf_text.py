@@ -20,9 +20,21 @@ HYPHEN = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
 SPACES = re.compile(r"[^\S\n]+")
 # What pypdf lets through from a file that is not what the standard says, beside its own errors.
 DAMAGE = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError, AssertionError,
-    NotImplementedError, OSError, MemoryError, ZeroDivisionError, struct.error, zlib.error,
-)  # fmt: skip
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+    AssertionError,
+    NotImplementedError,
+    OSError,
+    MemoryError,
+    ZeroDivisionError,
+    struct.error,
+    zlib.error,
+)
 
 
 def pdf_pages(content: bytes, path: Path) -> list[str]:

@@ -126,10 +126,11 @@ def _balances(table: ExaminedTable) -> Iterator[Balance]:
             continue
         there = [split for position, split in enumerate(SPLITS) if (table.split == position).any()]
         counts = {
-            split: np.bincount(classes.codes[(table.split == SPLITS.index(split)) & (classes.codes >= 0)],
-                               minlength=len(classes.names))
+            split: np.bincount(
+                classes.codes[(table.split == SPLITS.index(split)) & (classes.codes >= 0)], minlength=len(classes.names)
+            )
             for split in there
-        }  # fmt: skip
+        }
         whole = np.sum(list(counts.values()), axis=0)
         order = np.argsort(-whole, kind="stable")[:CLASSES_SHOWN]
         bars = [Bar(classes.names[code], int(whole[code]), whole[code] / whole.max()) for code in order]

@@ -67,9 +67,11 @@ def _drift(
         return
     by_time = kind == "time"
     advice = (
-        "That is right for a split by time; else split anew." if by_time else
-        "Find out how the splits were made: scores may not carry over. A random or stratified split would not do this."
-    )  # fmt: skip
+        "That is right for a split by time; else split anew."
+        if by_time
+        else "Find out how the splits were made: scores may not carry over. A random or stratified split would not do "
+        "this."
+    )
     yield Finding(
         code="split_drift",
         severity="info" if by_time else "warning",

@@ -103,9 +103,8 @@ def _verbatim(table: ExaminedTable, target: str, classes: Classes) -> Iterator[F
     pattern = re.compile("|".join(_bounded(name) for name in sorted(names, key=len, reverse=True)))
     rows = [(place, row) for place, row in enumerate(table.sampled[:MOST_TEXTS].tolist()) if classes.codes[row] >= 0]
     given = [
-        row for place, row in rows
-        if set(pattern.findall(_plain(table.joined[place]))) == {names[classes.codes[row]]}
-    ]  # fmt: skip
+        row for place, row in rows if set(pattern.findall(_plain(table.joined[place]))) == {names[classes.codes[row]]}
+    ]
     low, _ = interval(len(given), len(rows))
     if rows and nearly_perfect(low, 0.0, least=NAMED_LABEL_SHARE):
         yield Finding(

@@ -48,9 +48,16 @@ LISTED = 10
 UTF8_FLAG = 0x800
 FOLDER_OF_MAC = "__MACOSX"
 DAMAGE = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
-    UnicodeDecodeError, struct.error,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    UnicodeDecodeError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True, slots=True)

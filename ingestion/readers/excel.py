@@ -27,9 +27,21 @@ NOT_AVAILABLE = "#N/A"
 ERRORS = frozenset({"#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#SPILL!", "#CALC!"})
 OLD_FORMAT_MARK = b"\xd0\xcf\x11\xe0"
 DAMAGE = (
-    zipfile.BadZipFile, InvalidFileException, ParseError, DefusedXmlException, KeyError, ValueError, TypeError,
-    AttributeError, IndexError, OSError, EOFError, RuntimeError, struct.error, zlib.error,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    InvalidFileException,
+    ParseError,
+    DefusedXmlException,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 Cells = tuple[object, ...]
 

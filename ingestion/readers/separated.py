@@ -83,9 +83,15 @@ class SeparatedReader:
                     content = content[: records.length]
                     position += len(content)
                     yield SeparatedChunk(
-                        self._path.name, content, first, records, names, kinds, self._separator,
+                        self._path.name,
+                        content,
+                        first,
+                        records,
+                        names,
+                        kinds,
+                        self._separator,
                         self.rows_in,
-                    )  # fmt: skip
+                    )
                     first += content.count(b"\n")
                     continue
                 stream.seek(position)

@@ -114,14 +114,12 @@ class SeparatedChunk:
         try:
             table = pcsv.read_csv(
                 pa.py_buffer(content),
-                read_options=pcsv.ReadOptions(
-                    use_threads=False, block_size=len(content) + 1, column_names=self.names
-                ),
+                read_options=pcsv.ReadOptions(use_threads=False, block_size=len(content) + 1, column_names=self.names),
                 parse_options=pcsv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
                 convert_options=pcsv.ConvertOptions(
                     include_columns=there, column_types=dict.fromkeys(there, pa.string()), strings_can_be_null=False
                 ),
-            )  # fmt: skip
+            )
         except pa.ArrowInvalid:
             return None
         if table.num_rows != stop - start or _longest(table) > csv.field_size_limit():

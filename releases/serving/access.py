@@ -33,9 +33,13 @@ class Access:
     """
 
     def __init__(
-        self, store: TokenStore | None, *, limits: RateLimits, wrong_tokens: RateLimits | None = None,
+        self,
+        store: TokenStore | None,
+        *,
+        limits: RateLimits,
+        wrong_tokens: RateLimits | None = None,
         until_first: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._store = store
         self._until_first = until_first
         self._limits = limits

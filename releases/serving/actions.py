@@ -101,9 +101,13 @@ class Actions:
             return {"items": [hit.to_json() for hit in explore.recommend(history, user=asked.user, **options)]}
 
         return Task(
-            action="recommend" if explore is None else "explore", rows=rows, kept=rows, options=options,
-            run=None if explore is None else run, told={"history": len(history)},
-        )  # fmt: skip
+            action="recommend" if explore is None else "explore",
+            rows=rows,
+            kept=rows,
+            options=options,
+            run=None if explore is None else run,
+            told={"history": len(history)},
+        )
 
     def ask(self, asked: schemas.AskRequest) -> Task:
         """A question."""

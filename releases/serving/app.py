@@ -66,15 +66,24 @@ def create_app(service: Service, *, origins: Sequence[str] = ()) -> Application:
         await asyncio.to_thread(service.close)
 
     app = Application(
-        title="polyloom", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None,
-        servers=None, separate_input_output_schemas=False,
-    )  # fmt: skip
+        title="polyloom",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        servers=None,
+        separate_input_output_schemas=False,
+    )
     app.outermost = Guard(Direct(app.within, service=service), observing=service)
     if origins:
         app.outermost = CORSMiddleware(
-            app.outermost, allow_origins=list(origins), allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "x-request-id"], expose_headers=["x-request-id"],
-        )  # fmt: skip
+            app.outermost,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "x-request-id"],
+            expose_headers=["x-request-id"],
+        )
     app.add_exception_handler(HTTPException, no_such_path)
     app.add_exception_handler(RequestValidationError, wrong_body)
     app.add_exception_handler(Refused, not_answered)
@@ -123,9 +132,13 @@ def add_action(app: FastAPI, service: Service, action: str, endpoint: Endpoint) 
     body = endpoint.body
 
     @app.post(
-        f"/v1/{{scenario}}/{action}", name=action, tags=[endpoint.tag], response_model=endpoint.reply,
-        responses=REFUSALS, summary=endpoint.summary,
-    )  # fmt: skip
+        f"/v1/{{scenario}}/{action}",
+        name=action,
+        tags=[endpoint.tag],
+        response_model=endpoint.reply,
+        responses=REFUSALS,
+        summary=endpoint.summary,
+    )
     async def act(scenario: Scenario, asked: body, request: Request) -> Response:  # type: ignore[valid-type]
         return Response(await answer(service, scenario, action, asked, context_of(request)), media_type=JSON)
 

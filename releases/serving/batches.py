@@ -41,9 +41,13 @@ def work_of(served: Served, task: Task, *, request_id: str, keeping: Keeping | N
     key = ("predict", served.digest, task.options["top"]) if task.action == "predict" else None
     run = functools.partial(explored if task.run else answered, keeping=keeping)
     return Work(
-        action=task.action, rows=max(1, len(task.rows)), key=key, payload=Asked(served, task, request_id), run=run,
+        action=task.action,
+        rows=max(1, len(task.rows)),
+        key=key,
+        payload=Asked(served, task, request_id),
+        run=run,
         release=served.digest,
-    )  # fmt: skip
+    )
 
 
 def answered(works: Sequence[Work], *, keeping: Keeping | None) -> list[Outcome]:
@@ -66,11 +70,18 @@ def answered(works: Sequence[Work], *, keeping: Keeping | None) -> list[Outcome]
     exact = all(one.task.exact for one in asked) and options.stored == first.options
     is_kept = keeping is not None and keeping.add(
         ServedBatch(
-            scenario=served.scenario, release=served.digest, action=first.action, rows=kept, members=members,
-            answers=intake.answer(answers), options=options.stored, index=state, exact=exact,
+            scenario=served.scenario,
+            release=served.digest,
+            action=first.action,
+            rows=kept,
+            members=members,
+            answers=intake.answer(answers),
+            options=options.stored,
+            index=state,
+            exact=exact,
             threads=served.runtime.threads,
         )
-    )  # fmt: skip
+    )
     return [
         outcome(one, answers[member.place : member.place + member.rows], member.prediction if is_kept else None)
         for one, member in zip(asked, members, strict=True)

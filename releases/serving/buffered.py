@@ -57,10 +57,20 @@ async def answer_of(app: App, asked: Asked) -> Answered:
 def scope_of(asked: Asked) -> dict[str, Any]:
     """As ASGI 3 has it."""
     return {
-        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "root_path": "",
-        "method": asked.method, "path": asked.path, "raw_path": asked.path.encode(), "query_string": asked.query,
-        "headers": asked.headers, "client": asked.client, "server": None, "scheme": asked.scheme, "state": {},
-    }  # fmt: skip
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "root_path": "",
+        "method": asked.method,
+        "path": asked.path,
+        "raw_path": asked.path.encode(),
+        "query_string": asked.query,
+        "headers": asked.headers,
+        "client": asked.client,
+        "server": None,
+        "scheme": asked.scheme,
+        "state": {},
+    }
 
 
 async def asked_of(scope: MutableMapping[str, Any], receive: Receive) -> Asked:

@@ -41,10 +41,17 @@ class Champion:
     """One scenario's champion. `moved` is told of each switch, and whether it went well."""
 
     def __init__(
-        self, scenario: str, alias: str, *, look_up: Lookup, opened: Open, door: Callable[[Runtime], Any],
-        poll_seconds: float = 1.0, moved: Callable[["Champion", bool], None] | None = None,
+        self,
+        scenario: str,
+        alias: str,
+        *,
+        look_up: Lookup,
+        opened: Open,
+        door: Callable[[Runtime], Any],
+        poll_seconds: float = 1.0,
+        moved: Callable[["Champion", bool], None] | None = None,
         last_good: Callable[[], Named | None] = lambda: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Open the release that the alias names now, or the one of before where no registry answers.
 
         Raises: as `look_up` and `opened` do.

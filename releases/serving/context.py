@@ -31,8 +31,18 @@ class Context:
     def handled(self, *, seconds: float) -> Handled:
         """What logs, metrics and traces get."""
         return Handled(
-            request_id=self.request_id, method=self.method, route=self.route.template, status=self.status,
-            seconds=seconds, scenario=self.route.scenario, release=self.release, version=self.version,
-            token=self.token, rows=self.rows, bytes_in=self.bytes_in, bytes_out=self.bytes_out, refused=self.refused,
+            request_id=self.request_id,
+            method=self.method,
+            route=self.route.template,
+            status=self.status,
+            seconds=seconds,
+            scenario=self.route.scenario,
+            release=self.release,
+            version=self.version,
+            token=self.token,
+            rows=self.rows,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            refused=self.refused,
             prediction=self.prediction,
-        )  # fmt: skip
+        )

@@ -48,9 +48,13 @@ class Feedback:
             self.predictions.find(given.prediction, scenario=served.scenario)
         held = runtime.searcher.snapshot.held
         click = FeedbackLog(self.folder / served.scenario).click(
-            item=given.item, known=lambda item: bool(held([item])), columns=recommends["columns"], event=given.event,
-            user=given.user, prediction=given.prediction,
-        )  # fmt: skip
+            item=given.item,
+            known=lambda item: bool(held([item])),
+            columns=recommends["columns"],
+            event=given.event,
+            user=given.user,
+            prediction=given.prediction,
+        )
         return schemas.Kept(kept=click, counted=True)
 
     def _rewarded(self, served: Served, given: schemas.Reward) -> schemas.Kept:

@@ -105,9 +105,15 @@ class FeedbackLog:
         }
         blobs.sync()
         return {
-            "prediction": logged.member.prediction, "row": row, "task": task, "target": target, "label": label,
-            "release": logged.batch.release, "at": _now(), "values": values,
-        }  # fmt: skip
+            "prediction": logged.member.prediction,
+            "row": row,
+            "task": task,
+            "target": target,
+            "label": label,
+            "release": logged.batch.release,
+            "at": _now(),
+            "values": values,
+        }
 
 
 def checked_label(runtime: Runtime, task: str, label: Any) -> str | float | list[str]:

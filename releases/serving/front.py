@@ -80,7 +80,7 @@ class Front:
         except self._busy:
             raise Refused(
                 429, "busy", "Too many requests wait. Try again in a moment.", retry_after_seconds=1
-            ) from None  # fmt: skip
+            ) from None
 
     async def _from_one_of_them(self, asked: Asked) -> Answered:
         for tried in range(TRIES):
@@ -90,9 +90,11 @@ class Front:
             except self._lost as error:
                 self._told_lost(error)
         raise Refused(
-            503, "unavailable", f"{TRIES} servers were lost while they answered this. Try again later.",
+            503,
+            "unavailable",
+            f"{TRIES} servers were lost while they answered this. Try again later.",
             retry_after_seconds=5,
-        )  # fmt: skip
+        )
 
 
 class FrontDesk:

@@ -73,9 +73,10 @@ class Guard:
         headers = dict(scope["headers"])
         context = Context(
             request_id=self._observing.request_id(headers.get(ID_HEADER, b"").decode("latin-1") or None),
-            method=scope["method"], route=route_of(scope["path"], scenarios=self._observing.scenarios),
+            method=scope["method"],
+            route=route_of(scope["path"], scenarios=self._observing.scenarios),
             began=time.perf_counter(),
-        )  # fmt: skip
+        )
         scope[KEY] = context
         answer = Answer(send, context)
         parent = headers.get(b"traceparent", b"").decode("latin-1") or None
@@ -116,9 +117,11 @@ class Guard:
                 body = await whole(receive, most)
         except TimeoutError:
             raise Refused(
-                408, "body_too_slow", f"The body was not whole after {self._limits.body_seconds:g} s. Send it faster.",
+                408,
+                "body_too_slow",
+                f"The body was not whole after {self._limits.body_seconds:g} s. Send it faster.",
                 headers={"Connection": "close"},
-            ) from None  # fmt: skip
+            ) from None
         context.bytes_in = len(body)
         self.held_bytes += len(body)
         return body
@@ -190,9 +193,11 @@ async def whole(receive: Receive, most: int) -> bytes:
 def too_large(most: int) -> Refused:
     """A body beyond the limit; the connection is closed, so that the rest of it need not be read."""
     return Refused(
-        413, "body_too_large", f"The body has more than {most} bytes. Send fewer rows or smaller pictures.",
+        413,
+        "body_too_large",
+        f"The body has more than {most} bytes. Send fewer rows or smaller pictures.",
         headers={"Connection": "close"},
-    )  # fmt: skip
+    )
 
 
 def given_back(body: bytes, receive: Receive) -> Receive:

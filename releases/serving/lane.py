@@ -50,9 +50,15 @@ class Lane:
     """The queue of one scenario and the threads that answer it. Use from one event loop."""
 
     def __init__(
-        self, scenario: str, *, most: int, wait_seconds: float, most_rows: int = 64, threads: int = 1,
+        self,
+        scenario: str,
+        *,
+        most: int,
+        wait_seconds: float,
+        most_rows: int = 64,
+        threads: int = 1,
         watching: Watching | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.scenario = scenario
         self.pace = Pace(most_rows=most_rows, workers=threads)
         self._most = most

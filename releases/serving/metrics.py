@@ -41,9 +41,12 @@ class Metrics:
             "polyloom_requests", "Answered requests.", ("route", "scenario", "status"), registry=own
         )
         self._latency = Histogram(
-            "polyloom_request_seconds", "From the first byte of a request to the last of its answer.",
-            ("route", "scenario"), registry=own, buckets=SECONDS,
-        )  # fmt: skip
+            "polyloom_request_seconds",
+            "From the first byte of a request to the last of its answer.",
+            ("route", "scenario"),
+            registry=own,
+            buckets=SECONDS,
+        )
         self._refusals = Counter("polyloom_refusals", "Refused requests.", ("reason",), registry=own)
         self._rows = Counter("polyloom_rows", "Rows that were answered.", by_scenario, registry=own)
         self._waits = Histogram(

@@ -55,14 +55,22 @@ def serve(
     taken = listen(at)
     at = replace(at, port=taken.getsockname()[1])
     config = uvicorn.Config(
-        app, http=guarded_protocol(clients, cut_off=service.parts.metrics.cut_off, full=service.turning_away),
-        ws="none", lifespan="on",
-        log_config=None, access_log=False,
-        server_header=False, date_header=True, proxy_headers=False, timeout_keep_alive=ALIVE_SECONDS,
-        timeout_graceful_shutdown=DRAIN_SECONDS, backlog=BACKLOG,
+        app,
+        http=guarded_protocol(clients, cut_off=service.parts.metrics.cut_off, full=service.turning_away),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_keep_alive=ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        backlog=BACKLOG,
         ssl_context_factory=None if at.certificate is None else lambda _config, _default: tls(at),
-        ssl_certfile=at.certificate, ssl_keyfile=at.private_key,
-    )  # fmt: skip
+        ssl_certfile=at.certificate,
+        ssl_keyfile=at.private_key,
+    )
     server = Server(config, service=service, ready=lambda end: ready(Running(at.url, end)))
     put_back, interval = quiet_libraries(service.log), sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -14,14 +14,24 @@ from releases.serving.server_log import Level, ServerLog
 
 LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio")
 # Templates that hold nothing of a request; what would be put into them is left out all the same.
-SAYS = frozenset({
-    "Started server process [%d]", "Finished server process [%d]", "Waiting for application startup.",
-    "Application startup complete.", "Application startup failed. Exiting.", "Shutting down",
-    "Waiting for connections to close. (CTRL+C to force quit)", "Waiting for application shutdown.",
-    "Application shutdown complete.", "Invalid HTTP request received.", "Exceeded concurrency limit.",
-    "Exception in ASGI application\n", "ASGI callable returned without completing response.",
-    "ASGI callable returned without starting response.",
-})  # fmt: skip
+SAYS = frozenset(
+    {
+        "Started server process [%d]",
+        "Finished server process [%d]",
+        "Waiting for application startup.",
+        "Application startup complete.",
+        "Application startup failed. Exiting.",
+        "Shutting down",
+        "Waiting for connections to close. (CTRL+C to force quit)",
+        "Waiting for application shutdown.",
+        "Application shutdown complete.",
+        "Invalid HTTP request received.",
+        "Exceeded concurrency limit.",
+        "Exception in ASGI application\n",
+        "ASGI callable returned without completing response.",
+        "ASGI callable returned without starting response.",
+    }
+)
 LEVELS: dict[int, Level] = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 
 

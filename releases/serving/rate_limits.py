@@ -24,9 +24,13 @@ class RateLimits:
     """
 
     def __init__(
-        self, per_minute: int = 600, *, burst_seconds: float = BURST_SECONDS, keys: int = KEYS,
+        self,
+        per_minute: int = 600,
+        *,
+        burst_seconds: float = BURST_SECONDS,
+        keys: int = KEYS,
         clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.per_minute = per_minute
         self._burst_seconds = burst_seconds
         self._keys = keys

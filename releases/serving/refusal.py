@@ -6,14 +6,47 @@ from http import HTTPStatus
 from typing import Any
 
 PROBLEM = "application/problem+json"
-REASONS = frozenset({
-    "bad_request", "body_too_large", "body_too_slow", "busy", "closing", "damaged", "failed", "gone",
-    "insufficient_scope", "invalid_token", "no_feedback", "no_json", "no_such_method", "no_such_path",
-    "no_such_scenario", "no_token", "picture_too_large", "rate_limited", "text_too_long", "token_expired",
-    "token_revoked", "tokens_unreadable", "too_many_found", "too_many_rows", "too_slow", "unavailable",
-    "wrong_host", "wrong_origin", "wrong_request", "wrong_scheme", "wrong_tokens",
-    "long_headers", "made_room", "malformed", "slow_headers", "slow_reader", "too_many_connections",
-})  # fmt: skip
+REASONS = frozenset(
+    {
+        "bad_request",
+        "body_too_large",
+        "body_too_slow",
+        "busy",
+        "closing",
+        "damaged",
+        "failed",
+        "gone",
+        "insufficient_scope",
+        "invalid_token",
+        "no_feedback",
+        "no_json",
+        "no_such_method",
+        "no_such_path",
+        "no_such_scenario",
+        "no_token",
+        "picture_too_large",
+        "rate_limited",
+        "text_too_long",
+        "token_expired",
+        "token_revoked",
+        "tokens_unreadable",
+        "too_many_found",
+        "too_many_rows",
+        "too_slow",
+        "unavailable",
+        "wrong_host",
+        "wrong_origin",
+        "wrong_request",
+        "wrong_scheme",
+        "wrong_tokens",
+        "long_headers",
+        "made_room",
+        "malformed",
+        "slow_headers",
+        "slow_reader",
+        "too_many_connections",
+    }
+)
 """Every reason that there is: what metrics count by must be a closed list."""
 
 
@@ -25,9 +58,14 @@ class Refused(Exception):  # noqa: N818  (a refusal is an answer, not a failure)
     """
 
     def __init__(
-        self, status: int, reason: str, detail: str, *, retry_after_seconds: float | None = None,
+        self,
+        status: int,
+        reason: str,
+        detail: str,
+        *,
+        retry_after_seconds: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.reason = reason

@@ -86,12 +86,13 @@ def replay(logged: LoggedPrediction, runtime: Runtime) -> Replayed:
         at=batch.at,
         then=then,
         now=now,
-        differences=tuple(difference for row, pair in enumerate(zip(then, now, strict=True))
-                          for difference in differences(row, *pair)),
+        differences=tuple(
+            difference for row, pair in enumerate(zip(then, now, strict=True)) for difference in differences(row, *pair)
+        ),
         machine=_machine_differences(logged),
         index_changed=state != batch.index,
         exact=batch.exact,
-    )  # fmt: skip
+    )
 
 
 def differences(row: int, then: Any, now: Any, place: str = "") -> Iterator[Difference]:

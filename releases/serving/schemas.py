@@ -31,9 +31,14 @@ class Rows(Asked):
 class PredictRequest(Rows):
     """Rows to be judged; `top` is how many probabilities are told of each task."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [
-        {"text": "Where is my parcel?", "top": 3}, {"rows": [{"text": "Where is my parcel?"}, {"text": "怎么退货？"}]},
-    ]})  # fmt: skip
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "Where is my parcel?", "top": 3},
+                {"rows": [{"text": "Where is my parcel?"}, {"text": "怎么退货？"}]},
+            ]
+        }
+    )
     top: Count = 5
 
 
@@ -121,9 +126,13 @@ class Reward(Asked):
 class FeedbackRequest(Asked):
     """What came back."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [
-        {"feedback": {"kind": "click", "user": "u157", "item": "p0001", "event": "view"}},
-    ]})  # fmt: skip
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"feedback": {"kind": "click", "user": "u157", "item": "p0001", "event": "view"}},
+            ]
+        }
+    )
     feedback: Annotated[Correction | Click | Reward, Field(discriminator="kind")]
 
 

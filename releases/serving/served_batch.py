@@ -102,9 +102,11 @@ def _with_bytes(value: Any, blobs: Path) -> Any:
         return [_with_bytes(one, blobs) for one in value]
     if not isinstance(value, dict):
         return value
-    return _picture(str(value[PICTURE]), blobs) if value.keys() == {PICTURE} else {
-        name: _with_bytes(one, blobs) for name, one in value.items()
-    }  # fmt: skip
+    return (
+        _picture(str(value[PICTURE]), blobs)
+        if value.keys() == {PICTURE}
+        else {name: _with_bytes(one, blobs) for name, one in value.items()}
+    )
 
 
 def _picture(sha256: str, blobs: Path) -> bytes:

@@ -24,11 +24,38 @@ from releases.serving.log_sink import LogSink
 Level = Literal["debug", "info", "warning", "error"]
 Fact = str | float | bool | None
 # What an event may tell. A new one belongs here only if no caller can choose what stands in it.
-FACTS = frozenset({
-    "scenario", "alias", "version", "release", "digest", "previous_version", "previous_release", "action",
-    "reason", "outcome", "state", "error", "seconds", "rows", "count", "lines", "bytes", "limit", "address", "port",
-    "token", "prediction", "process", "signal", "library", "place", "says", "since",
-})  # fmt: skip
+FACTS = frozenset(
+    {
+        "scenario",
+        "alias",
+        "version",
+        "release",
+        "digest",
+        "previous_version",
+        "previous_release",
+        "action",
+        "reason",
+        "outcome",
+        "state",
+        "error",
+        "seconds",
+        "rows",
+        "count",
+        "lines",
+        "bytes",
+        "limit",
+        "address",
+        "port",
+        "token",
+        "prediction",
+        "process",
+        "signal",
+        "library",
+        "place",
+        "says",
+        "since",
+    }
+)
 HARMLESS = re.compile(r"[\w.:/%<>()\[\], -]{0,200}", re.ASCII)
 # Lines that may wait; some 4 MB.
 MOST_WAITING = 10_000

@@ -64,11 +64,15 @@ class Service:
         self._intake = ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake")
         self._lanes = {
             name: Lane(
-                name, most=parts.limits.under_way, wait_seconds=parts.limits.wait_seconds,
-                most_rows=parts.limits.rows, threads=parts.threads, watching=parts.metrics,
+                name,
+                most=parts.limits.under_way,
+                wait_seconds=parts.limits.wait_seconds,
+                most_rows=parts.limits.rows,
+                threads=parts.threads,
+                watching=parts.metrics,
             )
             for name in parts.champions
-        }  # fmt: skip
+        }
         self.turning_away = TurningAway(self._lanes, handled=parts.metrics.handled, told=self._told_turned_away)
         self._watch()
 

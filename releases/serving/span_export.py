@@ -25,12 +25,25 @@ TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII
 CLOSING_SECONDS = 3.0
 # The fields of Handled by the names that OpenTelemetry gives them, or by our own.
 ATTRIBUTES = {
-    "method": "http.request.method", "route": "http.route", "status": "http.response.status_code",
-    "bytes_in": "http.request.body.size", "bytes_out": "http.response.body.size",
-    **{name: f"polyloom.{name}" for name in (
-        "request_id", "scenario", "release", "version", "token", "rows", "refused", "prediction",
-    )},
-}  # fmt: skip
+    "method": "http.request.method",
+    "route": "http.route",
+    "status": "http.response.status_code",
+    "bytes_in": "http.request.body.size",
+    "bytes_out": "http.response.body.size",
+    **{
+        name: f"polyloom.{name}"
+        for name in (
+            "request_id",
+            "scenario",
+            "release",
+            "version",
+            "token",
+            "rows",
+            "refused",
+            "prediction",
+        )
+    },
+}
 
 
 class HandledSpan:
@@ -47,9 +60,11 @@ class HandledSpan:
         """A part that is over."""
         parent = trace.set_span_in_context(self._span, Context())
         part = self._maker.start_span(
-            name, parent, start_time=self._nanoseconds(begun),
+            name,
+            parent,
+            start_time=self._nanoseconds(begun),
             attributes={} if rows is None else {"polyloom.rows": rows},
-        )  # fmt: skip
+        )
         part.end(self._nanoseconds(ended))
 
     def handled(self, handled: Handled) -> None:

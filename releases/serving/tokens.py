@@ -68,9 +68,14 @@ class TokenStore:
         return token
 
     def create(
-        self, name: str, *, scopes: Iterable[str], scenarios: Iterable[str] = (), days: int | None = 90,
+        self,
+        name: str,
+        *,
+        scopes: Iterable[str],
+        scenarios: Iterable[str] = (),
+        days: int | None = 90,
         per_minute: int | None = None,
-    ) -> Issued:  # fmt: skip
+    ) -> Issued:
         """A new token for `scopes` (see SCOPES), on all scenarios or on those named, for `days` or for good (None)."""
         asked, named = tuple(scopes), tuple(dict.fromkeys(scenarios))
         check_wish(name, asked, named, per_minute=per_minute)
@@ -79,9 +84,16 @@ class TokenStore:
             token_id = _new_id(tokens)
             secret, now = new_secret(token_id), self._now()
             tokens[token_id] = Token(
-                id=token_id, name=name, scopes=tuple(one for one in SCOPES if one in asked), scenarios=named,
-                created=now, days=days, expires=_expiry(now, days), per_minute=per_minute, digest=digest_of(secret),
-            )  # fmt: skip
+                id=token_id,
+                name=name,
+                scopes=tuple(one for one in SCOPES if one in asked),
+                scenarios=named,
+                created=now,
+                days=days,
+                expires=_expiry(now, days),
+                per_minute=per_minute,
+                digest=digest_of(secret),
+            )
         return Issued(secret, tokens[token_id])
 
     def revoke(self, token_id: str) -> Token:
@@ -108,9 +120,12 @@ class TokenStore:
                 )
             secret, until = new_secret(token.id), now + timedelta(hours=grace_hours)
             tokens[token.id] = replace(
-                token, digest=digest_of(secret), expires=_expiry(now, token.days), former_digest=token.digest,
+                token,
+                digest=digest_of(secret),
+                expires=_expiry(now, token.days),
+                former_digest=token.digest,
                 former_until=until if token.expires is None else min(until, token.expires),
-            )  # fmt: skip
+            )
         return Issued(secret, tokens[token.id])
 
     @contextlib.contextmanager

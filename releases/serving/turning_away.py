@@ -41,10 +41,15 @@ class TurningAway:
         request_id = uuid4().hex
         self._handled(
             Handled(
-                request_id=request_id, method="POST", route=f"/v1/{{scenario}}/{action}", status=429, seconds=0.0,
-                scenario=scenario, refused="busy",
+                request_id=request_id,
+                method="POST",
+                route=f"/v1/{{scenario}}/{action}",
+                status=429,
+                seconds=0.0,
+                scenario=scenario,
+                refused="busy",
             )
-        )  # fmt: skip
+        )
         self._count(scenario)
         return answer(lane.refusal(), request_id)
 
@@ -61,8 +66,10 @@ def answer(refused: Refused, request_id: str) -> bytes:
     """A refusal as the bytes of an answer after which the connection goes on."""
     body = orjson.dumps(refused.problem(request_id))
     headers = {
-        "content-type": PROBLEM, "content-length": str(len(body)), "x-request-id": request_id,
+        "content-type": PROBLEM,
+        "content-length": str(len(body)),
+        "x-request-id": request_id,
         **{name.lower(): value for name, value in refused.headers.items()},
-    }  # fmt: skip
+    }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {refused.status} Too Many Requests\r\n{head}\r\n".encode() + body

@@ -171,9 +171,14 @@ def citation(candidate: Candidate, read: Read | None) -> Citation:
 def whole(candidate: Candidate) -> Citation:
     """All of a candidate."""
     return Citation(
-        candidate.id, candidate.source, candidate.start, candidate.end, text=candidate.text, page=candidate.page,
+        candidate.id,
+        candidate.source,
+        candidate.start,
+        candidate.end,
+        text=candidate.text,
+        page=candidate.page,
         reply=candidate.reply,
-    )  # fmt: skip
+    )
 
 
 def cut_question(question: str, *, longest: int) -> tuple[str, str | None]:

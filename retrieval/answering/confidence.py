@@ -12,9 +12,18 @@ from retrieval.answering.reading import Rarity, Read
 from retrieval.words import terms
 
 FEATURES = (
-    "score", "cosine", "keyword", "covered", "score_margin", "cosine_margin", "keyword_margin", "agreement", "votes",
-    "read", "terms",
-)  # fmt: skip
+    "score",
+    "cosine",
+    "keyword",
+    "covered",
+    "score_margin",
+    "cosine_margin",
+    "keyword_margin",
+    "agreement",
+    "votes",
+    "read",
+    "terms",
+)
 VOTERS = 5
 LEAST_ROWS = 20
 STRENGTH = 1.0
@@ -118,6 +127,10 @@ def fit_confidence(values: np.ndarray, right: np.ndarray, *, strength: float = S
 
     found = minimize(loss, np.zeros(len(FEATURES) + 1), jac=True, method="L-BFGS-B").x
     return Confidence(
-        features=FEATURES, means=tuple(means.tolist()), scales=tuple(scales.tolist()),
-        weights=tuple(found[:-1].tolist()), bias=float(found[-1]), rows=len(values),
-    )  # fmt: skip
+        features=FEATURES,
+        means=tuple(means.tolist()),
+        scales=tuple(scales.tolist()),
+        weights=tuple(found[:-1].tolist()),
+        bias=float(found[-1]),
+        rows=len(values),
+    )

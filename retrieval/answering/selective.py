@@ -171,6 +171,13 @@ def _chosen(tried: Tried, *, rows: int, alpha: float, delta: float, level: float
         f"{bound:.3g} of later answers are."
     )
     return Threshold(
-        value=tried.value, alpha=alpha, delta=delta, rows=rows, answered_share=tried.answered / rows,
-        wrong=tried.wrong, bound=bound, needed=needed, reason=reason,
-    )  # fmt: skip
+        value=tried.value,
+        alpha=alpha,
+        delta=delta,
+        rows=rows,
+        answered_share=tried.answered / rows,
+        wrong=tried.wrong,
+        bound=bound,
+        needed=needed,
+        reason=reason,
+    )

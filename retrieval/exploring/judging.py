@@ -87,8 +87,9 @@ def _judged(name: str, log: LoggedChoices, policy: Sequence[np.ndarray], *, seed
         found = estimate(log, policy, seed=seed)
     except DataError:
         return _untold(name, effective, "too few exposures to tell")
-    return Judged(policy=name, value=found.value, low=found.low, high=found.high, effective=effective,
-                  notes=found.warnings)  # fmt: skip
+    return Judged(
+        policy=name, value=found.value, low=found.low, high=found.high, effective=effective, notes=found.warnings
+    )
 
 
 def _untold(name: str, effective: float, why: str) -> Judged:

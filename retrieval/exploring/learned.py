@@ -64,9 +64,13 @@ class Learned:
         """For `read`."""
         payoff = self.payoff
         return {
-            "shown": self.shown, "rewarded": self.rewarded, "early": sorted(self.early), "updates": payoff.updates,
-            "precision": payoff.precision.tolist(), "moment": payoff.moment.tolist(),
-        }  # fmt: skip
+            "shown": self.shown,
+            "rewarded": self.rewarded,
+            "early": sorted(self.early),
+            "updates": payoff.updates,
+            "precision": payoff.precision.tolist(),
+            "moment": payoff.moment.tolist(),
+        }
 
     @classmethod
     def read(cls, path: Path, *, dim: int) -> "Learned":

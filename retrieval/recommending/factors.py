@@ -112,8 +112,12 @@ def fit_factors(
     # It has threads of its own, which those of the linear algebra would only hinder.
     with threadpool_limits(limits=1, user_api="blas"):
         fit = AlternatingLeastSquares(
-            factors=factors, regularization=regularisation, alpha=alpha, iterations=iterations, random_state=seed,
+            factors=factors,
+            regularization=regularisation,
+            alpha=alpha,
+            iterations=iterations,
+            random_state=seed,
             num_threads=threads,
-        )  # fmt: skip
+        )
         fit.fit(graded(histories, power=power), show_progress=False)
     return Factors(np.ascontiguousarray(fit.item_factors, np.float32), **settings)

@@ -11,9 +11,7 @@ from retrieval.recommending.neighbours import Neighbours
 from retrieval.recommending.popularity import Popularity
 from retrieval.recommending.vectors import Vectors
 
-KINDS: dict[str, type[Model]] = {
-    one.kind: one for one in (Popularity, Ease, Neighbours, Factors, Content, Vectors)
-}  # fmt: skip
+KINDS: dict[str, type[Model]] = {one.kind: one for one in (Popularity, Ease, Neighbours, Factors, Content, Vectors)}
 
 
 def load_model(folder: Path) -> Model:

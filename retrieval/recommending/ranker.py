@@ -18,10 +18,18 @@ LEAST_GROUPS = 50
 HELD_OUT = 5
 ROUNDS, PATIENCE = 400, 30
 SETTINGS: dict[str, Any] = {
-    "objective": "lambdarank", "metric": "ndcg", "eval_at": [10], "learning_rate": 0.05, "num_leaves": 15,
-    "min_data_in_leaf": 20, "lambda_l2": 1.0, "deterministic": True, "force_row_wise": True, "num_threads": 1,
+    "objective": "lambdarank",
+    "metric": "ndcg",
+    "eval_at": [10],
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "min_data_in_leaf": 20,
+    "lambda_l2": 1.0,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
     "verbosity": -1,
-}  # fmt: skip
+}
 
 
 class Reason(NamedTuple):

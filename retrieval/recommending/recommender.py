@@ -156,9 +156,11 @@ class Recommender:
             for name, model in zip(names, models, strict=True):
                 model.save(draft / MODELS / name)
             record = {
-                "items": list(self.items), "models": names, "weights": self.blend.weights if self.blend else [],
+                "items": list(self.items),
+                "models": names,
+                "weights": self.blend.weights if self.blend else [],
                 "half_life_days": self.half_life_days,
-            }  # fmt: skip
+            }
             write_json(draft / RECORD, record)
 
     def _weights(self, events: Sequence[Event]) -> list[float]:

@@ -14,9 +14,12 @@ DETACHED = (
 
 def run(code, tmp_path, threads=1):
     return measured(
-        [sys.executable, "-c", code], threads=threads, environment=dict(os.environ), folder=tmp_path,
+        [sys.executable, "-c", code],
+        threads=threads,
+        environment=dict(os.environ),
+        folder=tmp_path,
         log=tmp_path / "log",
-    )  # fmt: skip
+    )
 
 
 def test_what_a_child_in_a_session_of_its_own_holds_is_counted(tmp_path):

@@ -10,13 +10,21 @@ from flows.scenario_file import load_scenario
 CASES = {
     "texts": {"kind": "classification", "label": "tone", "texts": ("sentence",), "metric": "macro_f1"},
     "entities": {
-        "kind": "token_classification", "label": "tags", "texts": ("tokens",), "metric": "entity_f1", "max_tokens": 64,
+        "kind": "token_classification",
+        "label": "tags",
+        "texts": ("tokens",),
+        "metric": "entity_f1",
+        "max_tokens": 64,
     },
     "pictures": {"kind": "classification", "label": "kind", "picture": "image", "metric": "accuracy"},
     "both": {
-        "kind": "classification", "label": "noun", "texts": ("color", "size"), "picture": "image", "metric": "accuracy",
+        "kind": "classification",
+        "label": "noun",
+        "texts": ("color", "size"),
+        "picture": "image",
+        "metric": "accuracy",
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("strategy", RECIPES)

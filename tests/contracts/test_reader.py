@@ -289,7 +289,10 @@ KINDS = {
     "jsonl": Kind(write_jsonl, lambda path: JsonLinesReader(path, encoding="utf-8"), "people.jsonl"),
     "json": Kind(write_json, JsonArrayReader, "people.json", damage=cut, empty=emptied),
     "parquet": Kind(
-        write_parquet, lambda path: ParquetReader(path, columns=NAMES, image=None), "people.parquet", damage=cut,
+        write_parquet,
+        lambda path: ParquetReader(path, columns=NAMES, image=None),
+        "people.parquet",
+        damage=cut,
         empty=emptied,
     ),
     "feather": Kind(write_feather, ArrowReader, "people.arrow", damage=cut, empty=emptied),
@@ -303,26 +306,37 @@ KINDS = {
     "zip": Kind(write_zip, read_archive, "all.zip!people.csv", first=2, damage=cut, empty=emptied),
     "tar.gz": Kind(write_tar, read_archive, "all.tar.gz!people.csv", first=2, damage=cut, empty=emptied),
     "gzip": Kind(
-        write_gzip, lambda path: read_csv(decompressed(path, cache=path.parent / "cache")), "people.csv.gz!people.csv",
-        first=2, damage=cut, empty=emptied,
+        write_gzip,
+        lambda path: read_csv(decompressed(path, cache=path.parent / "cache")),
+        "people.csv.gz!people.csv",
+        first=2,
+        damage=cut,
+        empty=emptied,
     ),
     "conll": Kind(write_conll, lambda path: ConllReader(path, columns=NAMES), "people.txt", first=3, empty=emptied),
     "semeval": Kind(
         write_semeval, lambda path: Renamed(SemevalReader(path), "id", "sentence"), "people.txt", empty=emptied
     ),
     "squad": Kind(
-        write_squad, lambda path: Renamed(SquadReader(path), "question", "context"), "people.json", damage=cut,
+        write_squad,
+        lambda path: Renamed(SquadReader(path), "question", "context"),
+        "people.json",
+        damage=cut,
         empty=emptied,
     ),
     "documents": Kind(write_documents, Documented, "00000.md", empty=emptied),
     "idx": Kind(
-        write_idx, lambda path: IdxReader(path, labels=path.with_name("labels-idx1-ubyte")), "digits-idx3-ubyte.gz",
-        of_pictures=True, damage=cut, empty=emptied,
+        write_idx,
+        lambda path: IdxReader(path, labels=path.with_name("labels-idx1-ubyte")),
+        "digits-idx3-ubyte.gz",
+        of_pictures=True,
+        damage=cut,
+        empty=emptied,
     ),
     "coco": Kind(write_coco, boxes("coco"), "boxes.json", of_pictures=True, damage=cut, empty=emptied),
     "yolo": Kind(write_yolo, boxes("yolo"), "labels/00000.txt", of_pictures=True, empty=emptied),
     "voc": Kind(write_voc, boxes("voc"), "Annotations/00000.xml", of_pictures=True, empty=emptied),
-}  # fmt: skip
+}
 # A long row in a folder of small files says nothing about memory, and to write thousands takes long.
 STREAMED = sorted(set(KINDS) - {"yolo", "voc", "documents"})
 

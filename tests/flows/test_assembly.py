@@ -61,8 +61,12 @@ def test_every_kind_of_modality_has_its_preparation(loaded, rows):
     scenario = loaded.scenario
     built = {name: build_preparation(scenario, name, training=rows) for name in scenario.modalities}
     assert {name: preparation.kind for name, preparation in built.items()} == {
-        "image": "image", "text": "text", "chars": "characters", "price": "number", "material": "category",
-    }  # fmt: skip
+        "image": "image",
+        "text": "text",
+        "chars": "characters",
+        "price": "number",
+        "material": "category",
+    }
     assert built["price"]([[2.0]])["vector"].tolist() == [[0.0, 0.0]]
     assert built["image"].column == "picture"
     assert built["image"].value({"picture": None}) is None

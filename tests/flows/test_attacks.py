@@ -134,8 +134,18 @@ def test_the_card_tells_it():
     harm = {"value": 0.5, "change_low": -0.5, "change_high": -0.3}
     metrics = {"kind": {"accuracy": 0.9, "robustness": {"metric": "accuracy", "rows": 8, "intact": 0.9, "typos": harm}}}
     card = model_card(
-        scenario="s", title="S", snapshot="x", metrics=metrics, gate=None, modalities={}, tasks={}, rows={},
-        intended_use="", limits=(), weights_origin={}, seconds={},
-    )  # fmt: skip
+        scenario="s",
+        title="S",
+        snapshot="x",
+        metrics=metrics,
+        gate=None,
+        modalities={},
+        tasks={},
+        rows={},
+        intended_use="",
+        limits=(),
+        weights_origin={},
+        seconds={},
+    )
     assert "## Under attack, with typos, noise and blur" in card
     assert "| kind | accuracy | 0.9 | typos | 0.5 (-0.5 to -0.3) | 8 |" in card

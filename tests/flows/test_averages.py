@@ -110,10 +110,14 @@ def test_every_average_goes_through_a_run(toys, tmp_path, average, told):
 
 def test_a_ladder_goes_back_towards_the_rung_before(toys, tmp_path):
     job = job_for(
-        toys, "recipe.strategy=auto", "recipe.average={kind: interpolation}", "modalities.image.train=frozen",
-        "recipe.auto.rungs=[frozen, {strategy: full, epochs: 1}]", "recipe.epochs=1",
+        toys,
+        "recipe.strategy=auto",
+        "recipe.average={kind: interpolation}",
+        "modalities.image.train=frozen",
+        "recipe.auto.rungs=[frozen, {strategy: full, epochs: 1}]",
+        "recipe.epochs=1",
         *from_weights(tmp_path),
-    )  # fmt: skip
+    )
     prepare(job, progress=SILENT)
     embed_frozen(job, progress=SILENT)
     material = Material(job, progress=SILENT)

@@ -84,8 +84,16 @@ def test_a_release_is_carried_and_answers_there(here, there, carried, tmp_path, 
         picture_of(item[0]) for item in SHOP
     )
     assert not list((home() / "incoming").iterdir())
-    searched = inside("search", "shop@imported", "--text", "Red enamel mug", "-k", "1", "--json",
-                      environment={"POLYLOOM_HOME": str(home())})  # fmt: skip
+    searched = inside(
+        "search",
+        "shop@imported",
+        "--text",
+        "Red enamel mug",
+        "-k",
+        "1",
+        "--json",
+        environment={"POLYLOOM_HOME": str(home())},
+    )
     assert searched.json["hits"][0]["id"] == "p01"
 
 

@@ -29,11 +29,15 @@ def served(home, digest, action, row, *, answers=None):
     log = PredictionLog(home / "predictions")
     log.add(
         ServedBatch(
-            scenario="shop", release=digest, action=action, rows=[row], index=index_state(runtime, action),
+            scenario="shop",
+            release=digest,
+            action=action,
+            rows=[row],
+            index=index_state(runtime, action),
             answers=answers or perform(runtime, action, [row]),
             members=[Member(prediction=prediction, request="r", place=0, rows=1)],
         )
-    )  # fmt: skip
+    )
     log.close()
     return prediction
 

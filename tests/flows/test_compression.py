@@ -95,15 +95,23 @@ def test_what_cannot_be_made_smaller_so_is_refused(toys, overrides, message):
 
 def test_without_graphs_there_is_nothing_to_export_otherwise(toys):
     words = "{chars: {kind: characters, dim: 256, columns: [title]}}"
-    overrides = [f"modalities={words}", "tasks={tags: {kind: classification, target: tags, inputs: [chars]}}",
-                 "index.embed=[chars]", "gate.metric=tags.micro_f1", "export={int8: dynamic}"]  # fmt: skip
+    overrides = [
+        f"modalities={words}",
+        "tasks={tags: {kind: classification, target: tags, inputs: [chars]}}",
+        "index.embed=[chars]",
+        "gate.metric=tags.micro_f1",
+        "export={int8: dynamic}",
+    ]
     with pytest.raises(ScenarioError, match="export: no modality has an encoder"):
         load_scenario(str(toys), overrides=overrides)
 
 
 def test_a_teacher_needs_a_classification_to_speak_of(toys):
-    overrides = ["tasks={price: {kind: regression, target: price, inputs: [chars]}}", "gate.metric=price.r2",
-                 "recipe.distill={teacher: t}"]  # fmt: skip
+    overrides = [
+        "tasks={price: {kind: regression, target: price, inputs: [chars]}}",
+        "gate.metric=price.r2",
+        "recipe.distill={teacher: t}",
+    ]
     with pytest.raises(ScenarioError, match="no task of kind classification is fitted"):
         load_scenario(str(toys), overrides=overrides)
 
@@ -166,9 +174,11 @@ def test_a_teacher_of_other_labels_or_tasks_is_refused(toys, words, teacher, tmp
     with pytest.raises(RequestError, match="only one of them knows 'red', 'rose'"):
         distillation(job, goals, progress=SILENT)
     renamed = job_for(
-        words, f"recipe.distill={{teacher: {teacher}}}",
-        "tasks={shade: {kind: classification, target: colour, inputs: [chars]}}", "gate.metric=shade.accuracy",
-    )  # fmt: skip
+        words,
+        f"recipe.distill={{teacher: {teacher}}}",
+        "tasks={shade: {kind: classification, target: colour, inputs: [chars]}}",
+        "gate.metric=shade.accuracy",
+    )
     prepare(renamed, progress=SILENT)
     with pytest.raises(RequestError, match="'words' has no classification 'shade'; it has colour, tags"):
         teach(renamed, progress=SILENT)
@@ -289,13 +299,32 @@ def test_a_variant_that_is_refused_leaves_the_plain_graph(exported, toys, monkey
 
 
 def test_the_card_tells_what_made_it_smaller():
-    one = {"bytes": 2_000_000, "parity": 0.001, "p50_milliseconds": 1.5, "p95_milliseconds": 2.0,
-           "rows_per_second": 300.0, "refused": "", "metrics": figures()["metrics"]}  # fmt: skip
+    one = {
+        "bytes": 2_000_000,
+        "parity": 0.001,
+        "p50_milliseconds": 1.5,
+        "p95_milliseconds": 2.0,
+        "rows_per_second": 300.0,
+        "refused": "",
+        "metrics": figures()["metrics"],
+    }
     rows = variant_rows({"text": {"name": "int8", "variants": {"int8": one}}, "seconds": 2.0})
     card = model_card(
-        scenario="s", title="S", snapshot="x", metrics={}, gate=None, modalities={}, tasks={}, rows={},
-        intended_use="", limits=(), weights_origin={}, seconds={}, smaller=["It learned."], variants=rows,
-    )  # fmt: skip
+        scenario="s",
+        title="S",
+        snapshot="x",
+        metrics={},
+        gate=None,
+        modalities={},
+        tasks={},
+        rows={},
+        intended_use="",
+        limits=(),
+        weights_origin={},
+        seconds={},
+        smaller=["It learned."],
+        variants=rows,
+    )
     assert "### How it was made smaller\n\nIt learned." in card
     assert (
         "| text | int8 | yes | colour.accuracy +0.0000 (-0.0500 to +0.0100) | 1.0e-03 | 2.0 | 1.50 | 2.00 | 300 |"

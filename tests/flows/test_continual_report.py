@@ -6,13 +6,29 @@ from flows.tracking import TrainingRun
 from flows.train import log_steps_and_members
 from releases.mlflow_store import connect
 
-FIRST = {"name": "May", "rows": 1200, "memory": 0, "labels": 4, "scores": [0.9, None], "so_far": 0.9, "average": 0.9,
-         "forgetting": None, "seconds": 2.0}  # fmt: skip
+FIRST = {
+    "name": "May",
+    "rows": 1200,
+    "memory": 0,
+    "labels": 4,
+    "scores": [0.9, None],
+    "so_far": 0.9,
+    "average": 0.9,
+    "forgetting": None,
+    "seconds": 2.0,
+}
 SECOND = {**FIRST, "name": "June", "memory": 80, "labels": 6, "scores": [0.8, None], "so_far": 0.8, "forgetting": 0.1}
 COURSE = {"kind": "replay", "metric": "intent.accuracy", "steps": [FIRST, SECOND]}
 MEMBER = {"seed": 7, "metric": 0.9, "epochs": 5, "best_epoch": 4, "seconds": 3.2}
-ENSEMBLE = {"metric": "intent.accuracy", "together": 0.91, "first": 0.9, "difference": 0.01, "low": -0.002,
-            "high": 0.02, "members": [MEMBER, {**MEMBER, "seed": 8, "metric": 0.89}]}  # fmt: skip
+ENSEMBLE = {
+    "metric": "intent.accuracy",
+    "together": 0.91,
+    "first": 0.9,
+    "difference": 0.01,
+    "low": -0.002,
+    "high": 0.02,
+    "members": [MEMBER, {**MEMBER, "seed": 8, "metric": 0.89}],
+}
 
 
 def test_each_step_is_a_line():
@@ -25,17 +41,25 @@ def test_each_step_is_a_line():
 def test_the_card_has_the_matrix_and_no_times():
     (table,) = step_tables(COURSE)
     assert table.rows[1] == {
-        "after step": "June", "rows": 1200, "memory": 80, "on May": 0.8, "on June": None, "on all so far": 0.8,
+        "after step": "June",
+        "rows": 1200,
+        "memory": 80,
+        "on May": 0.8,
+        "on June": None,
+        "on all so far": 0.8,
         "forgetting": 0.1,
-    }  # fmt: skip
+    }
     assert "learned by `replay`" in table.note
 
 
 def test_mlflow_gets_the_figures_of_a_step_that_are_numbers():
     assert step_figures(COURSE, 0) == {
-        "continual.so_far": 0.9, "continual.average": 0.9, "continual.memory": 0.0, "continual.seconds": 2.0,
+        "continual.so_far": 0.9,
+        "continual.average": 0.9,
+        "continual.memory": 0.0,
+        "continual.seconds": 2.0,
         "continual.on.1": 0.9,
-    }  # fmt: skip
+    }
     assert step_figures(COURSE, 1)["continual.forgetting"] == 0.1
 
 
@@ -57,9 +81,13 @@ def test_without_either_nothing_is_said():
 
 def test_an_mlflow_run_holds_each_steps_and_each_members_figures(mlflow_uri, tmp_path):
     run = TrainingRun.open(
-        tracking_uri=mlflow_uri, artifact_root=tmp_path / "mlartifacts", scenario="steps", fingerprint="f" * 64,
-        flow_run_id=None, tags={},
-    )  # fmt: skip
+        tracking_uri=mlflow_uri,
+        artifact_root=tmp_path / "mlartifacts",
+        scenario="steps",
+        fingerprint="f" * 64,
+        flow_run_id=None,
+        tags={},
+    )
     log_steps_and_members(run, {"continual": COURSE, "ensemble": ENSEMBLE})
     client = connect(mlflow_uri)
     course = client.get_metric_history(run.run_id, "continual.so_far")

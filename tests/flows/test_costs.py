@@ -39,7 +39,10 @@ def write_payments(folder, **task):
         "title": "Payments",
         "data": {
             "payments": {
-                "kind": "table", "path": "payments.jsonl", "key": "id", "text": ["text"],
+                "kind": "table",
+                "path": "payments.jsonl",
+                "key": "id",
+                "text": ["text"],
                 "columns": {"label": "category"},
             }
         },
@@ -47,7 +50,7 @@ def write_payments(folder, **task):
         "tasks": {"label": {"kind": "classification", "target": "label", **task}},
         "recipe": {"epochs": 10, "patience": 0, "batch_size": 16, "learning_rate": 0.02},
         "gate": {"metric": "label.negative_mean_cost" if "costs" in task else "label.accuracy"},
-    }  # fmt: skip
+    }
     path = folder / "payments.yaml"
     path.write_text(yaml.safe_dump(scenario, sort_keys=False), encoding="utf-8")
     return path

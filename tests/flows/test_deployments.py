@@ -47,9 +47,13 @@ def test_a_second_deploy_replaces_the_schedule(worker_home: Path, tmp_path: Path
 
     def deploy(schedule: str | None) -> deployments.DeploymentRef:
         return deployments.deploy(
-            scenario_path=tmp_path / "shop.yaml", name="shop", schedule=schedule, timezone="Asia/Shanghai",
-            entrypoint=ENTRYPOINT, parameters={"line": "hello"},
-        )  # fmt: skip
+            scenario_path=tmp_path / "shop.yaml",
+            name="shop",
+            schedule=schedule,
+            timezone="Asia/Shanghai",
+            entrypoint=ENTRYPOINT,
+            parameters={"line": "hello"},
+        )
 
     first, second = deploy("0 3 * * *"), deploy("0 4 * * *")
     assert first == second

@@ -101,7 +101,7 @@ def test_a_second_run_is_judged_against_the_first(ran):
         ),
         (["tasks.toys.width=20"], "tasks.toys.width: 20"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_told_by_its_place(tmp_path, overrides, message):
     path = write_street(tmp_path)
     with pytest.raises(ScenarioError) as caught:

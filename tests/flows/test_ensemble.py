@@ -59,8 +59,13 @@ def test_one_graph_is_released_that_answers_as_all_members(tmp_path):
     assert read_json(bundle / "metrics.json")["animal"]["temperature"] != 1.0
 
 
-AUTO = ("modalities.image.train=null", "recipe.strategy=auto", "recipe.auto={rungs: [frozen]}", "recipe.epochs=3",
-        "recipe.ensemble={members: 2}")  # fmt: skip
+AUTO = (
+    "modalities.image.train=null",
+    "recipe.strategy=auto",
+    "recipe.auto={rungs: [frozen]}",
+    "recipe.epochs=3",
+    "recipe.ensemble={members: 2}",
+)
 
 
 def test_under_auto_the_best_frozen_rung_is_fitted_as_an_ensemble(tmp_path):

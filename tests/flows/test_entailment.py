@@ -29,8 +29,13 @@ def write_entailment(folder, *, said=SAID, model=None, modality=None, **changes)
     scenario = yaml.safe_load(path.read_text(encoding="utf-8"))
     place = str(model or write_inference(folder / "inference"))
     scenario["modalities"]["text"] = {
-        "kind": "text", "model": place, "weights": place, "form": "entailment", "max_tokens": 24, **(modality or {}),
-    }  # fmt: skip
+        "kind": "text",
+        "model": place,
+        "weights": place,
+        "form": "entailment",
+        "max_tokens": 24,
+        **(modality or {}),
+    }
     path.write_text(yaml.safe_dump(scenario, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path
 

@@ -82,9 +82,7 @@ def test_modalities_add_up(explained):
 
 def test_each_modality_has_the_evidence_that_was_asked_for(explained):
     report = explained[1]
-    methods = {
-        ", ".join(one["modalities"]): one["method"] for one in report["colour"][0]["explanation"]["evidence"]
-    }  # fmt: skip
+    methods = {", ".join(one["modalities"]): one["method"] for one in report["colour"][0]["explanation"]["evidence"]}
     assert methods == {"text": "integrated_gradients", "chars": "occlusion", "image": "grad_cam"}
     columns = [one for one in report["cheap"][0]["explanation"]["evidence"] if one["columns"]]
     assert {one["columns"][0]["column"] for one in columns} == {"price", "material"}
@@ -130,8 +128,11 @@ def test_the_release_explains_the_same_answer_alike(explained):
     found = explain(Runtime.open(bundle), row)["colour"]
     assert found.contributions == pytest.approx(told["explanation"]["contributions"], abs=1e-4)
     assert {known.row["colour"] for known in found.near} == {row["colour"]}
-    assert all(job_row["_split"] == "train" for job_row in job.task_rows if job_row["_key"] in
-               {known.id for known in found.near})  # fmt: skip
+    assert all(
+        job_row["_split"] == "train"
+        for job_row in job.task_rows
+        if job_row["_key"] in {known.id for known in found.near}
+    )
 
 
 def test_without_the_section_nothing_is_explained_and_with_it_the_gates_task(toys):

@@ -20,9 +20,15 @@ def shown(key, *, why="unsure", evidence=(TEXT,), contributions=None, pictures=N
         near=(KnownRow(id="k1", label="refund $5", cosines={"text": 0.8}, row={"text": "我要退款"}),),
     )
     return ShownRow(
-        key=key, why=why, answer="refund", probability=0.6, truth="card", right=False, explanation=explanation,
+        key=key,
+        why=why,
+        answer="refund",
+        probability=0.6,
+        truth="card",
+        right=False,
+        explanation=explanation,
         pictures=pictures or {},
-    )  # fmt: skip
+    )
 
 
 def pixels(path):

@@ -46,8 +46,9 @@ def runtime(made, polyloom):
 def test_before_anything_is_shown_the_next_step_is_named(polyloom, tmp_path):
     told = polyloom("exposures", "wishes")
     assert (told.code, told.out) == (
-        0, "Nothing was explored yet. Next: polyloom recommend wishes --user ID --explore\n",
-    )  # fmt: skip
+        0,
+        "Nothing was explored yet. Next: polyloom recommend wishes --user ID --explore\n",
+    )
     facts = polyloom("exposures", "wishes", "--json", "--picture", tmp_path / "none.png").json
     assert facts["next"].endswith("--explore")
     assert (facts["explored"]["shown"], facts["policies"]) == (0, [])
@@ -70,8 +71,11 @@ def test_a_list_explores_feedback_comes_back_and_the_log_tells(polyloom, tmp_pat
     assert facts["explored"] == {"shown": 1, "rewarded": 1, "taken": 0, "reward": 0.0, "click_rate": 0.0}
     assert facts["others"]["click_rate"] == pytest.approx(1 / 3)
     assert {one["policy"] for one in facts["policies"]} == {
-        "as shown", "recommender's best", "bandit's best", "uniform",
-    }  # fmt: skip
+        "as shown",
+        "recommender's best",
+        "bandit's best",
+        "uniform",
+    }
     said = polyloom("exposures", "wishes", "--picture", tmp_path / "policies.png").said
     assert "too few exposures to tell" in said
     assert (tmp_path / "policies.png").read_bytes().startswith(b"\x89PNG")

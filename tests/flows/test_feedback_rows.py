@@ -26,13 +26,26 @@ from tests.support.mlflow_store import copy_store, template
 from tests.support.small_bundle import SHOP, make_small_bundle, picture_of
 
 TABLE = {
-    "kind": "table", "path": "items.csv", "key": "id", "image": "picture", "text": ["title", "title_zh"],
-    "columns": {"category": "category"}, "required": ["category"], "feedback": "corrections",
-}  # fmt: skip
+    "kind": "table",
+    "path": "items.csv",
+    "key": "id",
+    "image": "picture",
+    "text": ["title", "title_zh"],
+    "columns": {"category": "category"},
+    "required": ["category"],
+    "feedback": "corrections",
+}
 EVENTS = {
-    "kind": "table", "path": "events.csv", "key": "event_id", "user": "user_id", "item": "item_id", "time": "seen",
-    "event": "what", "weight": {"view": 1, "buy": 5}, "feedback": "clicks",
-}  # fmt: skip
+    "kind": "table",
+    "path": "events.csv",
+    "key": "event_id",
+    "user": "user_id",
+    "item": "item_id",
+    "time": "seen",
+    "event": "what",
+    "weight": {"view": 1, "buy": 5},
+    "feedback": "clicks",
+}
 COLUMNS = {name: EVENTS.get(name) for name in ("user", "item", "time", "event", "weight")}
 ALONE = {"kind": "feedback", "of": "clicks", **{name: COLUMNS[name] for name in ("user", "item", "time", "event")}}
 ITEMS = {row[0] for row in SHOP}
@@ -84,10 +97,14 @@ def served(runtime, polyloom_home):
         member = Member(prediction=new_prediction_id(), request="r", place=0, rows=len(rows))
         log.add(
             ServedBatch(
-                scenario="shop", release=runtime.digest, action=action, rows=rows, members=[member],
+                scenario="shop",
+                release=runtime.digest,
+                action=action,
+                rows=rows,
+                members=[member],
                 answers=perform(runtime, action, rows),
             )
-        )  # fmt: skip
+        )
         return log.find(member.prediction)
 
     yield serve
@@ -169,13 +186,19 @@ def test_a_row_waits_until_each_task_was_told_of_it(place, scenario, runtime, se
     lines = (f"{key},{title},{category},{category}" for key, title, _, _, category, _ in SHOP)
     (place / "two.csv").write_text("\n".join(["id,title,category,colour", *lines]))
     loaded = scenario(
-        {"kind": "table", "path": "two.csv", "key": "id", "text": ["title"], "feedback": "corrections",
-         "columns": {"category": "category", "colour": "category"}},
+        {
+            "kind": "table",
+            "path": "two.csv",
+            "key": "id",
+            "text": ["title"],
+            "feedback": "corrections",
+            "columns": {"category": "category", "colour": "category"},
+        },
         rows="items",
         tasks={name: {"kind": "classification", "target": name} for name in ("category", "colour")},
         modalities={"chars": {"kind": "characters", "columns": ["title"]}},
         gate={"metric": "category.accuracy"},
-    )  # fmt: skip
+    )
     logged = served()
     first = feedback.correct(logged, of_two, row=0, task="category", label="lamp")
     assert first.waits_for == ("colour",)

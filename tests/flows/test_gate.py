@@ -21,9 +21,12 @@ from tests.flows.test_zero_shot import write_wishes
 from tests.support.stage_runs import job_for, packaged
 
 GATE = {
-    "metric": "label.accuracy", "slices": ["label"], "slice_rows": 5, "load_test": True,
+    "metric": "label.accuracy",
+    "slices": ["label"],
+    "slice_rows": 5,
+    "load_test": True,
     "limits": {"megabytes": 50, "calibration_error": 1.0, "p95_milliseconds": 5000},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

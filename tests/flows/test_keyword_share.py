@@ -25,15 +25,20 @@ def write_asked(folder, *, split="train", **index):
     for number, row in enumerate(rows):
         row["text"] += f" x{number}"
     table.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    asked = [{"id": f"q{number}", "question": f"my x{number}", "wish": f"w{number}", "split": split}
-             for number in range(0, 90, 2)]  # fmt: skip
+    asked = [
+        {"id": f"q{number}", "question": f"my x{number}", "wish": f"w{number}", "split": split}
+        for number in range(0, 90, 2)
+    ]
     (folder / "asked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked), encoding="utf-8")
     scenario = yaml.safe_load(path.read_text(encoding="utf-8"))
     scenario["rows"] = "wishes"
     scenario["data"]["asked"] = {
-        "kind": "table", "path": "asked.jsonl", "key": "id", "split": "split",
+        "kind": "table",
+        "path": "asked.jsonl",
+        "key": "id",
+        "split": "split",
         "columns": {"question": "text", "wish": "text"},
-    }  # fmt: skip
+    }
     path.write_text(yaml.safe_dump(scenario, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path
 

@@ -4,13 +4,26 @@ from flows.ladder_report import ladder_end, ladder_figures, ladder_lines, ladder
 from training.strategies.ladder import Climb, RungReport
 
 FROZEN = RungReport(
-    strategy="frozen", kept=True, reason="0.8000, the first rung", epochs=30, metric=0.8, seconds=4.2,
+    strategy="frozen",
+    kept=True,
+    reason="0.8000, the first rung",
+    epochs=30,
+    metric=0.8,
+    seconds=4.2,
     trained_parameters=1200,
-)  # fmt: skip
+)
 FULL = RungReport(
-    strategy="full", kept=False, reason="0.8100, +0.0100 (-0.0100 to +0.0300 at 95%): no significant gain",
-    epochs=4, metric=0.81, difference=0.01, low=-0.01, high=0.03, seconds=90.0, trained_parameters=22_000_000,
-)  # fmt: skip
+    strategy="full",
+    kept=False,
+    reason="0.8100, +0.0100 (-0.0100 to +0.0300 at 95%): no significant gain",
+    epochs=4,
+    metric=0.81,
+    difference=0.01,
+    low=-0.01,
+    high=0.03,
+    seconds=90.0,
+    trained_parameters=22_000_000,
+)
 POOR = RungReport(strategy="full", kept=False, reason="an epoch would take 95 s, 40 s are left")
 
 

@@ -49,9 +49,7 @@ def release(tmp_path_factory):
 def told(release, *, webhook="${TEAM_HOOK}"):
     """What stands in the log after an announcement."""
     lines = []
-    announce(
-        "promoted", release, against="7", who="ann", why="better", webhook=webhook, log=lines.append
-    )  # fmt: skip
+    announce("promoted", release, against="7", who="ann", why="better", webhook=webhook, log=lines.append)
     return lines
 
 
@@ -62,9 +60,14 @@ def test_a_webhook_gets_what_happened(release, listener, monkeypatch):
     assert path == "/hook?token=1"
     assert facts.pop("at")
     assert facts == {
-        "event": "polyloom.release.promoted", "scenario": "shop", "version": "1", "digest": release.digest,
-        "against": "7", "who": "ann", "why": "better",
-    }  # fmt: skip
+        "event": "polyloom.release.promoted",
+        "scenario": "shop",
+        "version": "1",
+        "digest": release.digest,
+        "against": "7",
+        "who": "ann",
+        "why": "better",
+    }
 
 
 def test_a_webhook_that_fails_once_is_tried_again(release, listener, monkeypatch):

@@ -145,9 +145,16 @@ def test_two_replicas_answer_as_one_process_and_one_that_is_killed_costs_no_requ
     release_small_bundle(polyloom_home)
     alone = answers_of_one_process()
     settings = RaySettings(
-        home=polyloom_home, open=True, min_replicas=2, max_replicas=3, cpus_per_replica=0.3, requests_per_replica=0.5,
-        more_after_seconds=4, fewer_after_seconds=2, log_file=tmp_path / "server.log",
-    )  # fmt: skip
+        home=polyloom_home,
+        open=True,
+        min_replicas=2,
+        max_replicas=3,
+        cpus_per_replica=0.3,
+        requests_per_replica=0.5,
+        more_after_seconds=4,
+        fewer_after_seconds=2,
+        log_file=tmp_path / "server.log",
+    )
     begun = time.monotonic()
     with running(settings, port=free_port(), cpus=2) as url:
         print(f"started in {time.monotonic() - begun:.1f} s")

@@ -47,8 +47,14 @@ def own_scores(model, question, passages, *, answers=1):
     )
     found = []
     for passage in passages:
-        pair = tokenizer(question, passage, truncation="longest_first", max_length=16, return_token_type_ids=True,
-                         return_tensors="pt")  # fmt: skip
+        pair = tokenizer(
+            question,
+            passage,
+            truncation="longest_first",
+            max_length=16,
+            return_token_type_ids=True,
+            return_tensors="pt",
+        )
         with torch.inference_mode():
             (logits,) = classifier.eval()(**pair).logits
         found.append(float(logits[0] if answers == 1 else logits[1] - logits[0]))

@@ -21,13 +21,16 @@ GOOD = {
     "name": "toys",
     "title": "Toys",
     "data": {"toys": TOYS},
-    "modalities": {"words": {"kind": "characters"}, "price": {"kind": "number"},
-                   "image": {"kind": "image", "model": "m"}},
+    "modalities": {
+        "words": {"kind": "characters"},
+        "price": {"kind": "number"},
+        "image": {"kind": "image", "model": "m"},
+    },
     "tasks": {"colour": {"kind": "classification", "target": "colour", "inputs": ["words"]}},
     "index": {"rows": "toys", "embed": ["words"], "weights": {"words": 2.0}, "show": ["title"], "group": "colour"},
     "gate": {"metric": "colour.accuracy"},
     "monitor": {"schedule": "0 3 * * *"},
-}  # fmt: skip
+}
 
 
 def changed(path, value):
@@ -53,11 +56,20 @@ def test_a_scenario_that_holds_together_has_no_problems():
         ("data.toys.required", ["titel"], "data.toys.required: 'titel' is not there. Did you mean 'title'?"),
         ("data.toys.text", ["title", "colour"], "data.toys: ['colour'] stand both in text"),
         ("modalities.words.columns", ["titel"], "modalities.words.columns: 'titel' is not there. Did you"),
-        ("modalities.price.columns", ["colour"], ("modalities.price.columns: 'colour' is not declared as number. "
-                                                 "Write `colour: number` under data.toys.columns.")),
+        (
+            "modalities.price.columns",
+            ["colour"],
+            (
+                "modalities.price.columns: 'colour' is not declared as number. "
+                "Write `colour: number` under data.toys.columns."
+            ),
+        ),
         ("modalities.size", {"kind": "number"}, "modalities.size.columns: 'size' is not there."),
-        ("data.toys.image", None, ("modalities.image: data.toys names no column for it to read. "
-                                  "Add `image: COLUMN` to data.toys.")),
+        (
+            "data.toys.image",
+            None,
+            ("modalities.image: data.toys names no column for it to read. Add `image: COLUMN` to data.toys."),
+        ),
         ("data.toys.text", [], "modalities.words: data.toys names no column for it to read. Add `text: [COLUMN]`"),
         ("tasks.colour.target", "color", "tasks.colour.target: 'color' is not there. Did you mean 'colour'?"),
         ("tasks.colour.target", "price", "tasks.colour.target: 'price' is declared as number; classes are category or"),
@@ -70,16 +82,25 @@ def test_a_scenario_that_holds_together_has_no_problems():
         ("index.group", "color", "index.group: 'color' is not there. Did you mean 'colour'?"),
         ("gate.metric", "accuracy", "gate.metric: 'accuracy' is not TASK.METRIC, such as 'colour.accuracy'."),
         ("gate.metric", "color.accuracy", "gate.metric: 'color' is not there. Did you mean 'colour'?"),
-        ("gate.metric", "colour.acuracy", ("gate.metric: 'acuracy' is not there. Did you mean 'accuracy'? "
-                                          "There is accuracy, macro_f1, micro_f1.")),
-        ("fusion", {"kind": "cross_attention", "hidden": 30},
-         "fusion.hidden: 30 cannot be shared evenly by 4 attention heads; give a multiple of 4, such as 128."),
-        ("tasks.colour.fusion", {"kind": "cross_attention", "hidden": 9, "attention_heads": 2},
-         "tasks.colour.fusion.hidden: 9 cannot be shared evenly by 2 attention heads"),
+        (
+            "gate.metric",
+            "colour.acuracy",
+            ("gate.metric: 'acuracy' is not there. Did you mean 'accuracy'? There is accuracy, macro_f1, micro_f1."),
+        ),
+        (
+            "fusion",
+            {"kind": "cross_attention", "hidden": 30},
+            "fusion.hidden: 30 cannot be shared evenly by 4 attention heads; give a multiple of 4, such as 128.",
+        ),
+        (
+            "tasks.colour.fusion",
+            {"kind": "cross_attention", "hidden": 9, "attention_heads": 2},
+            "tasks.colour.fusion.hidden: 9 cannot be shared evenly by 2 attention heads",
+        ),
         ("monitor.schedule", "every night", "monitor.schedule: 'every night' has 2 fields; a cron expression has five"),
         ("monitor.timezone", "Europe/Berln", "monitor.timezone: 'Europe/Berln' is not a time zone, such as"),
     ],
-)  # fmt: skip
+)
 def test_a_name_that_leads_nowhere_is_named_with_the_nearest(path, value, message):
     found = problems(changed(path, value))
     assert any(line.startswith(message) for line in found), found

@@ -25,39 +25,61 @@ def change(path, old, new):
 MISTAKES = {
     "misspelt key": ("  epochs:", "  epohcs:", "recipe.epohcs: unknown key. Did you mean 'epochs'? Allowed here: acc"),
     "misspelt key of a modality": (
-        "words: {kind: characters}", "text: {kind: text, model: m, max_token: 3}",
+        "words: {kind: characters}",
+        "text: {kind: text, model: m, max_token: 3}",
         "modalities.text.max_token: unknown key. Did you mean 'max_tokens'? Allowed here: augment, columns, form",
     ),
     "misspelt section": ("\nmodalities:", "\nmodalites:", "modalites: unknown key. Did you mean 'modalities'?"),
     "missing section": ("gate: {", "# {", "gate: missing. Write for example `gate: {metric: colour.accuracy}`."),
-    "missing key": ("{kind: classification, target: tone}", "{kind: classification}",
-                    "tasks.tone.target: missing; this section needs kind, target."),
-    "empty section": ("quarantine: {max_share: 0.05}", "quarantine:",
-                      ("quarantine: nothing stands here, and that is not a mapping of keys to values. "
-                      "Allowed keys: max_share.")),
-    "misspelt kind": ("kind: characters", "kind: charcters",
-                      ("modalities.words: kind 'charcters' is not known. Did you mean 'characters'? "
-                      "Allowed: image, text, characters, number, category.")),
+    "missing key": (
+        "{kind: classification, target: tone}",
+        "{kind: classification}",
+        "tasks.tone.target: missing; this section needs kind, target.",
+    ),
+    "empty section": (
+        "quarantine: {max_share: 0.05}",
+        "quarantine:",
+        ("quarantine: nothing stands here, and that is not a mapping of keys to values. Allowed keys: max_share."),
+    ),
+    "misspelt kind": (
+        "kind: characters",
+        "kind: charcters",
+        (
+            "modalities.words: kind 'charcters' is not known. Did you mean 'characters'? "
+            "Allowed: image, text, characters, number, category."
+        ),
+    ),
     "no kind": ("{kind: characters}", "{dim: 64}", "modalities.words: the key `kind` is missing"),
     "modality without keys": ("{kind: characters}", "characters", "modalities.words: 'characters' is not a mapping"),
-    "misspelt kind of fusion": ("kind: concat", "kind: gatd",
-                                ("fusion.kind: 'gatd' is not known. Did you mean 'gated'? "
-                                 "Allowed: concat, gated, cross_attention.")),
-    "misspelt kind of column": ("tone: category,", "tone: categry,",
-                                "data.reviews.columns.tone: 'categry' is not known. Did you mean 'category'?"),
+    "misspelt kind of fusion": (
+        "kind: concat",
+        "kind: gatd",
+        ("fusion.kind: 'gatd' is not known. Did you mean 'gated'? Allowed: concat, gated, cross_attention."),
+    ),
+    "misspelt kind of column": (
+        "tone: category,",
+        "tone: categry,",
+        "data.reviews.columns.tone: 'categry' is not known. Did you mean 'category'?",
+    ),
     "word for a number": ("epochs: 20", "epochs: three", "recipe.epochs: 'three' is not a whole number."),
     "fraction for a number": ("epochs: 20", "epochs: 2.5", "recipe.epochs: 2.5 is not a whole number."),
     "too small": ("epochs: 20", "epochs: 0", "recipe.epochs: 0 is too small; at least 1 is allowed."),
     "too large": ("max_share: 0.05", "max_share: 5", "quarantine.max_share: 5 is too large; at most 1.0 is allowed."),
-    "number for a text": ("title: Tone of short reviews", "title: 7",
-                          "title: 7 is not text; put it in quotes if it is meant as text."),
+    "number for a text": (
+        "title: Tone of short reviews",
+        "title: 7",
+        "title: 7 is not text; put it in quotes if it is meant as text.",
+    ),
     "text for a list": ("text: [text]", "text: text", "data.reviews.text: 'text' is not a list; write [a, b]."),
-    "number for a path": ("path: demo.csv", "path: 7",
-                          "data.reviews.path: 7 is no path. Give one path, or one a split: {train: a.csv"),
+    "number for a path": (
+        "path: demo.csv",
+        "path: 7",
+        "data.reviews.path: 7 is no path. Give one path, or one a split: {train: a.csv",
+    ),
     "unknown split": ("path: demo.csv", "path: {trian: a.csv}", "data.reviews.path: {'trian': 'a.csv'} is no path."),
     "bad name": ("name: demo ", "name: De mo ", "name: 'De mo' is not a name: small letters, digits and '_'"),
     "bad name of a source": ("  reviews:", "  Reviews-1:", "data.Reviews-1: 'Reviews-1' is not a name: small letters"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -90,7 +112,7 @@ def test_all_mistakes_are_listed_at_once(scenario):
         (b"- a\n- b\n", "demo.yaml: a scenario is a mapping of sections, this is list"),
         (b"title: !!python/object:os.system x\n", "demo.yaml, line 1, column 8: not valid YAML: could not determine"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_yaml_is_named_by_its_line(scenario, content, message):
     scenario.write_bytes(content)
     with pytest.raises(ScenarioError, match=f"^{re.escape(message)}"):

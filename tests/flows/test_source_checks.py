@@ -72,34 +72,51 @@ def test_a_data_section_that_holds_together_has_no_problems():
     ("keys", "message"),
     [
         ({"checks": {"prise": {"min": 0}}}, "data.items.checks: 'prise' is not there. Did you mean 'price'? There"),
-        ({"checks": {"title": {"min": 0}}}, ("data.items.checks.title.min: the column is declared as text; min needs a "
-                                             "column of kind number or time.")),
-        ({"checks": {"price": {"max": "2020-01-01"}}},
-         "data.items.checks.price.max: the column is declared as number; max needs a number."),
+        (
+            {"checks": {"title": {"min": 0}}},
+            ("data.items.checks.title.min: the column is declared as text; min needs a column of kind number or time."),
+        ),
+        (
+            {"checks": {"price": {"max": "2020-01-01"}}},
+            "data.items.checks.price.max: the column is declared as number; max needs a number.",
+        ),
         ({"checks": {"at": {"min": 0}}}, "data.items.checks.at.min: the column is declared as time; min needs a time."),
         ({"checks": {"price": {"min": 2, "max": 1}}}, "data.items.checks.price: min 2.0 is above max 1.0; no"),
         ({"checks": {"at": {"min": "2021-01-01T00:00:00Z", "max": "2020-01-01"}}}, "data.items.checks.at: min 2021"),
-        ({"checks": {"id": {"pattern": "[a"}}}, ("data.items.checks.id.pattern: '[a' is not a regular expression that "
-                                                 "RE2 reads: missing ]")),
+        (
+            {"checks": {"id": {"pattern": "[a"}}},
+            ("data.items.checks.id.pattern: '[a' is not a regular expression that RE2 reads: missing ]"),
+        ),
         ({"checks": {"price": {"pattern": "a"}}}, "data.items.checks.price.pattern: the column is declared as number"),
         ({"checks": {"at": {"allowed": ["a"]}}}, "data.items.checks.at.allowed: the column is declared as time; a"),
         ({"checks": {"price": {"allowed": [1, "two"]}}}, "data.items.checks.price.allowed: 'two' is not a number, but"),
         ({"checks": {"tags": {"unique": True}}}, "data.items.checks.tags.unique: the column is declared as labels; a"),
-        ({"checks": {"colour": {"in": "item"}}}, ("data.items.checks.colour.in: 'item' is not there. "
-                                                  "Did you mean 'items'? There is events, items.")),
-        ({"checks": {"colour": {"in": "events"}}}, ("data.items.checks.colour.in: data.events has no key that a value "
-                                                    "could name. Declare `key: COLUMN` there.")),
+        (
+            {"checks": {"colour": {"in": "item"}}},
+            ("data.items.checks.colour.in: 'item' is not there. Did you mean 'items'? There is events, items."),
+        ),
+        (
+            {"checks": {"colour": {"in": "events"}}},
+            (
+                "data.items.checks.colour.in: data.events has no key that a value "
+                "could name. Declare `key: COLUMN` there."
+            ),
+        ),
         ({"checks": {"price": {"in": "items"}}}, "data.items.checks.price.in: the column is declared as number"),
         ({"order": ["at"]}, "data.items.order: 'at' alone has no order; name two columns or more."),
         ({"order": ["at", "untill"]}, "data.items.order: 'untill' is not there. Did you mean 'until'?"),
         ({"order": ["at", "price"]}, "data.items.order: at is time, price is number; all must be time, or all number."),
         ({"same_length": ["tags"]}, "data.items.same_length: 'tags' alone is of one length; name two columns or more."),
         ({"same_length": ["tags", "taggs"]}, "data.items.same_length: 'taggs' is not there. Did you mean 'tags'?"),
-        ({"same_length": ["tags", "title"]},
-         "data.items.same_length: 'title' is declared as text; a length needs labels, tokens or boxes."),
+        (
+            {"same_length": ["tags", "title"]},
+            "data.items.same_length: 'title' is declared as text; a length needs labels, tokens or boxes.",
+        ),
         ({"order": ["colour", "id"]}, "data.items.order: colour is category, id is category; all must be time, or"),
-        ({"time_split": "at"}, ("data.items.group: group and time_split exclude each other; each says which rows are "
-                                "for training.")),
+        (
+            {"time_split": "at"},
+            ("data.items.group: group and time_split exclude each other; each says which rows are for training."),
+        ),
         ({"split": "part"}, "data.items.group: group and split exclude each other"),
         ({"path": {"train": "a.csv"}}, "data.items.group: group and a path for each split exclude each other"),
         ({"group": "price"}, "data.items.group: 'price' is declared as number; group needs category."),
@@ -109,7 +126,7 @@ def test_a_data_section_that_holds_together_has_no_problems():
         ({"encoding": "rot13"}, "data.items.encoding: 'rot13' is not a text encoding."),
         ({"text": []}, "data.items.personal.mask: there is no text column to mask in. Name one under `text`."),
     ],
-)  # fmt: skip
+)
 def test_each_mistake_of_a_table_is_named(keys, message):
     found = data_problems(DataScenario.model_validate(changed("items", **keys)))
     assert any(line.startswith(message) for line in found), found
@@ -121,14 +138,16 @@ def test_each_mistake_of_a_table_is_named(keys, message):
         ({"kind": "sql", "url": "sqlite:///a.db"}, "data.it: give either `query` or `table`, one of the two."),
         ({"kind": "sql", "url": "sqlite:///a.db", "query": "select 1", "table": "a"}, "data.it: give either"),
         ({"kind": "sql", "url": "shop.db", "table": "a"}, "data.it.url: 'shop.db' is no database URL, such as"),
-        ({"kind": "conll", "path": "a", "fields": ["word", "tags"]}, ("data.it.columns: 'tokens' is not there. "
-                                                                      "There is document, tags, word.")),
+        (
+            {"kind": "conll", "path": "a", "fields": ["word", "tags"]},
+            ("data.it.columns: 'tokens' is not there. There is document, tags, word."),
+        ),
         ({"kind": "idx", "path": "a"}, "data.it.labels: missing, but it is the file that `label` comes from."),
         ({"kind": "documents", "path": "a", "overlap": 900}, "data.it.overlap: Passages of 1200 characters with an"),
         ({"kind": "documents", "path": "a", "pattern": "../*"}, "data.it.pattern: '../*' does not name files below"),
         ({"kind": "documents", "path": "a", "columns": {"pages": "number"}}, "data.it.columns: 'pages' is not there."),
     ],
-)  # fmt: skip
+)
 def test_each_mistake_of_a_kind_is_named(source, message):
     found = data_problems(only(source))
     assert any(line.startswith(message) for line in found), found
@@ -160,38 +179,77 @@ data:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("{min: 0}", "{mim: 0}", ("data.items.checks.price.mim: unknown key. Did you mean 'min'? "
-                                  "Allowed here: allowed, in, max, min, pattern, unique.")),
+        (
+            "{min: 0}",
+            "{mim: 0}",
+            (
+                "data.items.checks.price.mim: unknown key. Did you mean 'min'? "
+                "Allowed here: allowed, in, max, min, pattern, unique."
+            ),
+        ),
         ("{min: 0}", "{references: items}", "data.items.checks.price.references: unknown key. Allowed here: "),
-        ("{min: 0}", "{min: cheap}", ("data.items.checks.price.min: 'cheap' is neither a number nor a time such as "
-                                      "2026-01-31T12:00:00Z.")),
+        (
+            "{min: 0}",
+            "{min: cheap}",
+            ("data.items.checks.price.min: 'cheap' is neither a number nor a time such as 2026-01-31T12:00:00Z."),
+        ),
         ("{min: 0}", "{min: true}", "data.items.checks.price.min: True is neither a number nor a time"),
-        ("{min: 0}", "{allowed: 3}", ("data.items.checks.price.allowed: 3 cannot be an allowed value here. "
-                                      "Write a list of texts or numbers, such as [red, blue].")),
+        (
+            "{min: 0}",
+            "{allowed: 3}",
+            (
+                "data.items.checks.price.allowed: 3 cannot be an allowed value here. "
+                "Write a list of texts or numbers, such as [red, blue]."
+            ),
+        ),
         ("{min: 0}", "{allowed: [{a: 1}]}", "data.items.checks.price.allowed: {'a': 1} cannot be an allowed value"),
         ("{min: 0}", "{allowed: []}", "data.items.checks.price.allowed: [] is empty; name at least one."),
         ("{min: 0}", "{unique: 3}", "data.items.checks.price.unique: 3 is neither true nor false."),
-        ("{min: 0}", "5", ("data.items.checks.price: 5 is not a mapping of keys to values. "
-                           "Allowed keys: allowed, in, max, min, pattern, unique.")),
+        (
+            "{min: 0}",
+            "5",
+            (
+                "data.items.checks.price: 5 is not a mapping of keys to values. "
+                "Allowed keys: allowed, in, max, min, pattern, unique."
+            ),
+        ),
         ("control: strip", "control: keeep", "data.items.clean.control: 'keeep' is not known. Did you mean 'keep'?"),
-        ("control: strip", "controll: keep", ("data.items.clean.controll: unknown key. Did you mean 'control'? "
-                                              "Allowed here: control, max_characters, normalise.")),
+        (
+            "control: strip",
+            "controll: keep",
+            (
+                "data.items.clean.controll: unknown key. Did you mean 'control'? "
+                "Allowed here: control, max_characters, normalise."
+            ),
+        ),
         ("control: strip", "max_characters: 0", "data.items.clean.max_characters: 0 is too small; at least 1 is"),
         ("control: strip", "normalise: NFZ", "data.items.clean.normalise: 'NFZ' is not known. Did you mean 'NFD'?"),
-        ("clean: {control: strip}", "personal: {mask: [email]}", ("data.items.personal.mask.0: 'email' is not known. "
-                                                                  "Did you mean 'mail'? Allowed: mail, phone, card, "
-                                                                  "identity.")),
+        (
+            "clean: {control: strip}",
+            "personal: {mask: [email]}",
+            (
+                "data.items.personal.mask.0: 'email' is not known. "
+                "Did you mean 'mail'? Allowed: mail, phone, card, "
+                "identity."
+            ),
+        ),
         ("clean: {control: strip}", "oder: [a, b]", "data.items.oder: unknown key. Did you mean 'order'?"),
-        ("kind: table", "kind: tabel", ("data.items: kind 'tabel' is not known. Did you mean 'table'? Allowed: table, "
-                                        "pictures, sql, conll, semeval, squad, idx, boxes, hf, folder, "
-                                        "log, documents, feedback.")),
+        (
+            "kind: table",
+            "kind: tabel",
+            (
+                "data.items: kind 'tabel' is not known. Did you mean 'table'? Allowed: table, "
+                "pictures, sql, conll, semeval, squad, idx, boxes, hf, folder, "
+                "log, documents, feedback."
+            ),
+        ),
         ("kind: table", "kind: boxes", "data.items.layout: missing; this section needs kind, path, layout."),
         ("kind: table", "kind: sql", "data.items.url: missing; this section needs kind, url."),
         ("title: A shop\n", "", "title: missing. Write for example"),
         ("name: shop", "modalites: {}\nname: shop", "modalites: unknown key. Did you mean 'modalities'?"),
         ("name: shop", "recipe: {epochs: 3}\nname: shop", "modalities: missing. Write for example"),
     ],
-)  # fmt: skip
+)
 def test_each_mistake_in_a_file_is_named_by_its_path(tmp_path, old, new, message):
     path = tmp_path / "shop.yaml"
     assert old in FILE
@@ -250,21 +308,27 @@ def test_a_table_without_rules_has_none(tmp_path):
 @pytest.mark.parametrize(
     ("source", "options"),
     [
-        ({"kind": "sql", "url": "sqlite:///a.db", "table": "a"},
-         {"url": "sqlite:///a.db", "query": None, "table": "a"}),
-        ({"kind": "conll", "path": "f", "fields": ["tokens", "pos", "tags"], "comment": "#"},
-         {"fields": ["tokens", "pos", "tags"], "comment": "#"}),
+        (
+            {"kind": "sql", "url": "sqlite:///a.db", "table": "a"},
+            {"url": "sqlite:///a.db", "query": None, "table": "a"},
+        ),
+        (
+            {"kind": "conll", "path": "f", "fields": ["tokens", "pos", "tags"], "comment": "#"},
+            {"fields": ["tokens", "pos", "tags"], "comment": "#"},
+        ),
         ({"kind": "idx", "path": "f", "labels": "g"}, {"labels": {"": "HERE/g"}}),
         ({"kind": "documents", "path": "f", "overlap": 0}, {"pattern": "**/*", "characters": 1200, "overlap": 0}),
         ({"kind": "idx", "path": {"train": "f"}, "labels": {"train": "g"}}, {"labels": {"train": "HERE/g"}}),
         ({"kind": "idx", "path": "f", "columns": {}}, {"labels": {}}),
-        ({"kind": "boxes", "path": "f", "layout": "yolo", "images": "d", "classes": "g"},
-         {"layout": "yolo", "images": "HERE/d", "classes": "HERE/g"}),
+        (
+            {"kind": "boxes", "path": "f", "layout": "yolo", "images": "d", "classes": "g"},
+            {"layout": "yolo", "images": "HERE/d", "classes": "HERE/g"},
+        ),
         ({"kind": "boxes", "path": "f", "layout": "coco"}, {"layout": "coco", "images": None, "classes": None}),
         ({"kind": "hf", "path": "d"}, {}),
         ({"kind": "folder", "path": "d", "pattern": "*.jsonl"}, {"pattern": "*.jsonl"}),
     ],
-)  # fmt: skip
+)
 def test_each_kind_passes_on_what_its_reader_needs(tmp_path, source, options):
     for name in "fg":
         (tmp_path / name).touch()

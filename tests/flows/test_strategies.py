@@ -178,9 +178,14 @@ def test_a_killed_climb_ends_like_an_undisturbed_one(toys, eager, killed_in, mon
 @pytest.mark.parametrize("strategy", ["lora", "adapter", "prefix"])
 def test_what_a_strategy_learned_is_released(toys, strategy):
     job = job_for(
-        toys, f"recipe.strategy={strategy}", "recipe.epochs=1", "recipe.encoder_learning_rate=0.05",
-        "tasks.colour.inputs=[image, text]", "recipe.lora.rank=2", "modalities.image.train=last_blocks",
-    )  # fmt: skip
+        toys,
+        f"recipe.strategy={strategy}",
+        "recipe.epochs=1",
+        "recipe.encoder_learning_rate=0.05",
+        "tasks.colour.inputs=[image, text]",
+        "recipe.lora.rank=2",
+        "modalities.image.train=last_blocks",
+    )
     folder = packaged(job)
     assert added_weights(job.folder, "text").exists() == (strategy != "lora")
     encoder = loaded_encoder(job, "text")

@@ -127,9 +127,14 @@ def test_torchrun_runs_the_whole_command(tmp_path, session_server, tmp_path_fact
     words = command("run", write_picture_folders(tmp_path), "--json")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *words[1:]]
     ended = subprocess.run(
-        launcher, cwd=tmp_path, env={**os.environ, **QUIET, **state(folder, server=session_server.url, mlflow=uri)},
-        capture_output=True, text=True, timeout=800, check=False,
-    )  # fmt: skip
+        launcher,
+        cwd=tmp_path,
+        env={**os.environ, **QUIET, **state(folder, server=session_server.url, mlflow=uri)},
+        capture_output=True,
+        text=True,
+        timeout=800,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["status"] == "released"
     (report,) = folder.glob("runs/shades/*/fit.json")

@@ -198,11 +198,13 @@ def ledger(others, plain=200):
 
 
 def test_a_large_difference_is_a_gain_or_a_loss_and_none_is_none():
-    rows = ledger({
-        "better": {1: trial(320, seed=3), 2: trial(320, seed=4)},
-        "worse": {1: trial(80, seed=3), 2: trial(80, seed=4)},
-        "same": {1: trial(200, seed=1), 2: trial(200, seed=2)},
-    })  # fmt: skip
+    rows = ledger(
+        {
+            "better": {1: trial(320, seed=3), 2: trial(320, seed=4)},
+            "worse": {1: trial(80, seed=3), 2: trial(80, seed=4)},
+            "same": {1: trial(200, seed=1), 2: trial(200, seed=2)},
+        }
+    )
     assert [rows[name]["verdict"] for name in ("better", "worse", "same")] == [GAIN, LOSS, NONE]
     assert rows["better"]["difference"] == pytest.approx(0.3)
     assert rows["same"]["difference"] == 0.0

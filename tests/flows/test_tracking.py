@@ -29,9 +29,13 @@ def open_run(tracking_uri, tmp_path, request):
 
     def opened(fingerprint="f" * 64, flow_run_id=None, tags=None):
         return TrainingRun.open(
-            tracking_uri=tracking_uri, artifact_root=tmp_path / "mlartifacts", scenario=scenario,
-            fingerprint=fingerprint, flow_run_id=flow_run_id, tags=tags or {},
-        )  # fmt: skip
+            tracking_uri=tracking_uri,
+            artifact_root=tmp_path / "mlartifacts",
+            scenario=scenario,
+            fingerprint=fingerprint,
+            flow_run_id=flow_run_id,
+            tags=tags or {},
+        )
 
     opened.scenario = scenario
     return opened

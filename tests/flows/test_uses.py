@@ -46,9 +46,15 @@ def write_shop(folder):
     (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     scenario = yaml.safe_load(path.read_text(encoding="utf-8"))
     scenario["data"]["taken"] = {
-        "kind": "table", "path": "events.jsonl", "key": "n", "user": "who", "item": "what", "time": "at",
-        "event": "how", "weight": {"buy": 5},
-    }  # fmt: skip
+        "kind": "table",
+        "path": "events.jsonl",
+        "key": "n",
+        "user": "who",
+        "item": "what",
+        "time": "at",
+        "event": "how",
+        "weight": {"buy": 5},
+    }
     (task,) = scenario["tasks"]
     scenario |= {
         "rows": "wishes",

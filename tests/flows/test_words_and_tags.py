@@ -45,8 +45,11 @@ def test_a_row_with_a_tag_too_few_goes_to_quarantine_and_the_others_stay(tmp_pat
     assert refused["reason"] == "uneven_lengths"
     assert refused["message"] == "'words' has 3 values but 'tags' has 2 values; there must be equally many."
     assert (refused["table"], refused["source"], refused["row"], refused["key"]) == (
-        "sentences", "sentences.jsonl", 4, "bad",
-    )  # fmt: skip
+        "sentences",
+        "sentences.jsonl",
+        4,
+        "bad",
+    )
     assert json.loads(refused["content"]) == UNEVEN
     assert sorted(snapshot.table("sentences")["id"].to_pylist()) == sorted(row["id"] for row in good)
 
@@ -79,12 +82,17 @@ def test_tasks_over_the_same_columns_give_one_rule_beside_the_declared_ones(tmp_
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (["words", "others"],
-         "modalities.text.columns: words to tag stand in one column, here are ['words', 'others'] of data.sentences."),
+        (
+            ["words", "others"],
+            (
+                "modalities.text.columns: words to tag stand in one column, here are ['words', 'others'] of "
+                "data.sentences."
+            ),
+        ),
         (["kinds"], "modalities.text.columns: 'kinds' is declared as labels; words to tag are tokens or text."),
         (["price"], "modalities.text.columns: 'price' is declared as number; words to tag are tokens or text."),
     ],
-)  # fmt: skip
+)
 def test_words_to_tag_stand_in_one_column_of_words(described, columns, message):
     described["data"]["sentences"]["columns"] |= {"others": "tokens", "kinds": "labels", "price": "number"}
     assert problems(Scenario.model_validate(described)) == []

@@ -44,17 +44,27 @@ def write_wishes(folder, *, task=None, train=True, **changes):
         "title": "Wishes",
         "data": {
             "wishes": {
-                "kind": "table", "path": "wishes.jsonl", "key": "id", "text": ["text"], "split": "split",
+                "kind": "table",
+                "path": "wishes.jsonl",
+                "key": "id",
+                "text": ["text"],
+                "split": "split",
                 "columns": {"label": "category"},
             }
         },
-        "modalities": {"text": {"kind": "text", "model": str(write_bert(folder / "bert")),
-                                "weights": str(folder / "bert"), "max_tokens": 16}},
+        "modalities": {
+            "text": {
+                "kind": "text",
+                "model": str(write_bert(folder / "bert")),
+                "weights": str(folder / "bert"),
+                "max_tokens": 16,
+            }
+        },
         "tasks": {"label": {"kind": "classification", "target": "label", **(task or {})}},
         "recipe": {"epochs": 3, "patience": 0, "batch_size": 16, "learning_rate": 0.01},
         "gate": {"metric": "label.accuracy"},
         **changes,
-    }  # fmt: skip
+    }
     path = folder / "wishes.yaml"
     path.write_text(yaml.safe_dump(scenario, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path

@@ -28,10 +28,15 @@ def packed(path: Path, rows: int) -> Path:
 
 def ingest(scenario: str, path: Path) -> Path:
     report = take_snapshot(
-        scenario=scenario, tables=[TableSource(name="t", paths={"": path}, key="id", text=("text",))],
-        store=home() / "snapshots", blobs=home() / "blobs", max_share=0.0,
-        fractions={"validation": 0.1, "test": 0.1}, seed=1, rare_labels={},
-    )  # fmt: skip
+        scenario=scenario,
+        tables=[TableSource(name="t", paths={"": path}, key="id", text=("text",))],
+        store=home() / "snapshots",
+        blobs=home() / "blobs",
+        max_share=0.0,
+        fractions={"validation": 0.1, "test": 0.1},
+        seed=1,
+        rare_labels={},
+    )
     return report.folder.parent
 
 

@@ -23,9 +23,13 @@ MANY = st.one_of(st.lists(SHORT, max_size=3), st.sampled_from(["a|b", '["a"]', "
 OBJECT = st.fixed_dictionaries(
     {"id": st.one_of(st.integers(0, 30), SHORT), "text": st.one_of(SHORT, st.text(max_size=6))},
     optional={
-        "n": NUMBER, "label": st.one_of(SHORT, st.booleans(), st.none()), "at": TIME, "many": MANY, "extra": SHORT
+        "n": NUMBER,
+        "label": st.one_of(SHORT, st.booleans(), st.none()),
+        "at": TIME,
+        "many": MANY,
+        "extra": SHORT,
     },
-)  # fmt: skip
+)
 BITS = st.lists(
     st.sampled_from([b'"', b'""', b",", b"\n", b"\r\n", b"\r", b"a", b"\xff", b"1", b"\0", b"\xe4\xb8\xad", b'"a\nb"']),
     max_size=80,
@@ -36,9 +40,15 @@ def told(path: Path, name: str) -> tuple[list, list]:
     """What an ingestion keeps and refuses."""
     source = TableSource(name="t", paths={"": path}, key="id", text=("text",), columns=KINDS)
     report = take_snapshot(
-        scenario="toy", tables=[source], store=path.parent / name, blobs=path.parent / "blobs", max_share=1.0,
-        fractions=FRACTIONS, seed=1, rare_labels={},
-    )  # fmt: skip
+        scenario="toy",
+        tables=[source],
+        store=path.parent / name,
+        blobs=path.parent / "blobs",
+        max_share=1.0,
+        fractions=FRACTIONS,
+        seed=1,
+        rare_labels={},
+    )
     snapshot = open_snapshot(report.folder)
     return [report.id, *snapshot.table("t").to_pylist()], snapshot.quarantine().to_pylist()
 

@@ -46,16 +46,27 @@ def conserve(
     options=None,
 ) -> None:
     source = TableSource(
-        name="t", kind=kind, paths={"": path}, key=key, text=("text",), columns=KINDS,
-        sample={"train": sample} if sample else {}, options=options or {},
-    )  # fmt: skip
+        name="t",
+        kind=kind,
+        paths={"": path},
+        key=key,
+        text=("text",),
+        columns=KINDS,
+        sample={"train": sample} if sample else {},
+        options=options or {},
+    )
     report = None
     with contextlib.suppress(DataError):
         report = take_snapshot(
-            scenario="toy", tables=[source], store=path.parent / "snapshots", blobs=path.parent / "blobs",
+            scenario="toy",
+            tables=[source],
+            store=path.parent / "snapshots",
+            blobs=path.parent / "blobs",
             max_share=1.0,
-            fractions={"validation": 0.2, "test": 0.2}, seed=1, rare_labels={"t": ["label"]},
-        )  # fmt: skip
+            fractions={"validation": 0.2, "test": 0.2},
+            seed=1,
+            rare_labels={"t": ["label"]},
+        )
     if report is None:
         # Nothing was kept; the refused rows say why.
         if rows == 0:

@@ -31,9 +31,11 @@ def test_a_reference_needs_a_kept_row(ingest, write) -> None:
         name="items", paths=write("items.csv", "id,text\na,lamp\nb,\na,again\n"), key="id", text=("text",)
     )
     events = TableSource(
-        name="events", paths=write("events.csv", "who,what\n1,a\n2,b\n3,c\n4,\n"), columns={"what": "category"},
+        name="events",
+        paths=write("events.csv", "who,what\n1,a\n2,b\n3,c\n4,\n"),
+        columns={"what": "category"},
         rules=Rules(columns={"what": ColumnRule(references="items")}),
-    )  # fmt: skip
+    )
     found = refused(ingest(items, events))
     assert [(row, reason) for row, reason, _ in found["items"]] == [(3, "empty_text"), (4, "duplicate_key")]
     assert found["events"] == [
@@ -53,9 +55,12 @@ def test_references_in_a_ring_fall_one_after_the_other(ingest, write) -> None:
 
 def test_a_value_that_must_be_unique(ingest, write) -> None:
     source = TableSource(
-        name="t", paths=write("t.csv", "id,sku\n1,A\n2,B\n3,A\n4,\n5,\n6,A\n"), key="id", columns={"sku": "category"},
+        name="t",
+        paths=write("t.csv", "id,sku\n1,A\n2,B\n3,A\n4,\n5,\n6,A\n"),
+        key="id",
+        columns={"sku": "category"},
         rules=Rules(columns={"sku": ColumnRule(unique=True)}),
-    )  # fmt: skip
+    )
     assert refused(ingest(source))["t"] == [
         (4, "not_unique", "'sku': 'A' stands in t.csv, row 2 already; it must be unique."),
         (7, "not_unique", "'sku': 'A' stands in t.csv, row 2 already; it must be unique."),

@@ -49,9 +49,16 @@ def write_products(folder: Path, types: list[str]) -> Path:
     for number, phrase in enumerate(types):
         (folder / f"images/{number}.jpg").write_bytes(b"picture %d" % number)
         rows.append(
-            {"article": str(number), "name": "N", "type": phrase, "color": "Red", "size": "", "description": "Good.",
-             "picture": f"images/{number}.jpg"}
-        )  # fmt: skip
+            {
+                "article": str(number),
+                "name": "N",
+                "type": phrase,
+                "color": "Red",
+                "size": "",
+                "description": "Good.",
+                "picture": f"images/{number}.jpg",
+            }
+        )
     (folder / "products.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return folder
 

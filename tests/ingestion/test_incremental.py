@@ -55,9 +55,15 @@ def row(number: int, text: str = "") -> str:
 
 def ingest(source: TableSource, path: Path, store: Path, *, seed: int = 3) -> SnapshotReport:
     return take_snapshot(
-        scenario="toy", tables=[replace(source, paths={"": path})], store=store, blobs=path.parent / "blobs",
-        max_share=1.0, fractions={"validation": 0.2, "test": 0.2}, seed=seed, rare_labels={"t": ["label"]},
-    )  # fmt: skip
+        scenario="toy",
+        tables=[replace(source, paths={"": path})],
+        store=store,
+        blobs=path.parent / "blobs",
+        max_share=1.0,
+        fractions={"validation": 0.2, "test": 0.2},
+        seed=seed,
+        rare_labels={"t": ["label"]},
+    )
 
 
 def told(report: SnapshotReport) -> list:

@@ -31,9 +31,13 @@ def source(tmp_path: Path) -> TableSource:
     lines = [json.dumps(row) for row in rows]
     (tmp_path / "rows.jsonl").write_text("\n".join([*lines, f'{{"id": "broken", "text": "{MAIL}']) + "\n")
     return TableSource(
-        name="t", paths={"": tmp_path / "rows.jsonl"}, key="id", text=("text",),
-        columns={"price": "number", "note": "category"}, mask=("mail", "phone"),
-    )  # fmt: skip
+        name="t",
+        paths={"": tmp_path / "rows.jsonl"},
+        key="id",
+        text=("text",),
+        columns={"price": "number", "note": "category"},
+        mask=("mail", "phone"),
+    )
 
 
 def stored(folder: Path) -> str:
@@ -47,9 +51,7 @@ def test_originals_are_masked_where_kept_rows_are(ingest, source: TableSource) -
     snapshot = open_snapshot(report.folder)
     assert snapshot.table("t")["text"].to_pylist() == ["fine", "write to [mail]"]
     wrong, twice, listed, broken = snapshot.quarantine().to_pylist()
-    assert json.loads(wrong["content"]) == {
-        "id": PHONE, "text": "write to [mail]", "price": "dear", "note": MAIL
-    }  # fmt: skip
+    assert json.loads(wrong["content"]) == {"id": PHONE, "text": "write to [mail]", "price": "dear", "note": MAIL}
     assert (wrong["key"], wrong["reason"]) == (PHONE, "wrong_type")
     assert json.loads(twice["content"])["text"] == "call [phone]"
     assert json.loads(listed["content"])["text"] == ["[mail]"]

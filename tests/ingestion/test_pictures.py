@@ -159,8 +159,10 @@ def test_what_is_no_picture_is_not_described() -> None:
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 6
-DAMAGED = [encoded(Image.effect_noise((24, 24), 60).convert("RGB"), kind, exif=EXIF)
-           for kind in ("JPEG", "PNG", "WEBP", "TIFF")]  # fmt: skip
+DAMAGED = [
+    encoded(Image.effect_noise((24, 24), 60).convert("RGB"), kind, exif=EXIF)
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF")
+]
 
 
 @settings(max_examples=300, deadline=None)

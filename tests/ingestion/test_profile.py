@@ -17,9 +17,18 @@ def column(values, kind=None):
 def test_numbers():
     found = column([1.0, 2.0, None, 6.0])
     assert found == {
-        "type": "double", "rows": 4, "nulls": 1, "null_share": 0.25, "min": 1.0, "max": 6.0, "mean": 3.0,
-        "spread": 14.0, "distinct": 3, "capped": False, "values": {"1": 1, "2": 1, "6": 1},
-    }  # fmt: skip
+        "type": "double",
+        "rows": 4,
+        "nulls": 1,
+        "null_share": 0.25,
+        "min": 1.0,
+        "max": 6.0,
+        "mean": 3.0,
+        "spread": 14.0,
+        "distinct": 3,
+        "capped": False,
+        "values": {"1": 1, "2": 1, "6": 1},
+    }
 
 
 def test_words_and_their_lengths():
@@ -55,9 +64,18 @@ def test_nothing_is_nothing_and_internal_columns_are_no_columns():
     table = pa.table({"c": pa.array([], pa.float64()), "_key": pa.array([], pa.string())})
     assert profile(table) == {
         "rows": 0,
-        "columns": {"c": {"type": "double", "rows": 0, "nulls": 0, "null_share": 0.0, "distinct": 0, "capped": False,
-                          "values": {}}},
-    }  # fmt: skip
+        "columns": {
+            "c": {
+                "type": "double",
+                "rows": 0,
+                "nulls": 0,
+                "null_share": 0.0,
+                "distinct": 0,
+                "capped": False,
+                "values": {},
+            }
+        },
+    }
     assert column([None, None], pa.string())["null_share"] == 1.0
     assert merge([]) == {"rows": 0, "columns": {}}
 

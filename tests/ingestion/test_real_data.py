@@ -56,9 +56,12 @@ def test_a_sample_of_fashion_mnist(ingest, tmp_path: Path) -> None:
 def test_chinese_insurance_questions_in_their_own_encoding(ingest) -> None:
     folder = real("baoxian_faq_zh")
     source = TableSource(
-        name="replies", paths={"": folder / "baoxianzhidao_filter.csv"}, text=("title", "reply"), encoding="gb18030",
+        name="replies",
+        paths={"": folder / "baoxianzhidao_filter.csv"},
+        text=("title", "reply"),
+        encoding="gb18030",
         columns={"is_best": "category"},
-    )  # fmt: skip
+    )
     report = ingest(source)
     assert report.rows_in == 8_362
     assert report.rows_kept == 8_362
@@ -67,10 +70,12 @@ def test_chinese_insurance_questions_in_their_own_encoding(ingest) -> None:
 def test_conll2003_has_its_published_sentences(ingest) -> None:
     folder = real("conll2003")
     source = TableSource(
-        name="sentences", kind="conll", columns={"tokens": "tokens", "tags": "tokens"},
+        name="sentences",
+        kind="conll",
+        columns={"tokens": "tokens", "tags": "tokens"},
         paths={"train": folder / "train.txt", "validation": folder / "valid.txt", "test": folder / "test.txt"},
         options={"fields": ["tokens", "pos", "chunk", "tags"]},
-    )  # fmt: skip
+    )
     report = ingest(source, max_share=0.0)
     snapshot = open_snapshot(report.folder)
     assert snapshot.manifest["tables"]["sentences"]["splits"] == {"train": 14_041, "validation": 3_250, "test": 3_453}
@@ -80,9 +85,11 @@ def test_conll2003_has_its_published_sentences(ingest) -> None:
 
 def test_stocknet_is_kept_whole(ingest) -> None:
     source = TableSource(
-        name="tweets", paths={"": real("stocknet") / "tweets_preprocessed.jsonl.gz"},
-        columns={"text": "tokens", "created_at": "time", "stock": "category"}, time_split="created_at",
-    )  # fmt: skip
+        name="tweets",
+        paths={"": real("stocknet") / "tweets_preprocessed.jsonl.gz"},
+        columns={"text": "tokens", "created_at": "time", "stock": "category"},
+        time_split="created_at",
+    )
     report = ingest(source, max_share=0.0)
     assert report.rows_kept == 106_338
     assert report.tables["tweets"].columns_ignored == ("day", "user_id_str")
@@ -95,14 +102,25 @@ def test_stocknet_is_kept_whole(ingest) -> None:
 def test_movielens_without_header_lines(ingest) -> None:
     folder = real("movielens_100k")
     ratings = TableSource(
-        name="ratings", paths={"": folder / "u.data"}, separator="\t", user="user", item="item", time="at",
-        columns={"rating": "number"}, options={"names": ["user", "item", "rating", "at"]},
+        name="ratings",
+        paths={"": folder / "u.data"},
+        separator="\t",
+        user="user",
+        item="item",
+        time="at",
+        columns={"rating": "number"},
+        options={"names": ["user", "item", "rating", "at"]},
         rules=Rules(columns={"item": ColumnRule(references="films"), "rating": ColumnRule(minimum=1, maximum=5)}),
-    )  # fmt: skip
+    )
     films = TableSource(
-        name="films", paths={"": folder / "u.item"}, separator="|", encoding="auto", key="film", text=("title",),
+        name="films",
+        paths={"": folder / "u.item"},
+        separator="|",
+        encoding="auto",
+        key="film",
+        text=("title",),
         options={"names": ["film", "title", "date", "video", "address", *(f"genre{place}" for place in range(19))]},
-    )  # fmt: skip
+    )
     report = ingest(ratings, films, max_share=0.0)
     assert (report.tables["ratings"].rows_kept, report.tables["films"].rows_kept) == (100_000, 1_682)
     users = open_snapshot(report.folder).table("ratings", ["user"]).column("user").to_pylist()
@@ -111,10 +129,14 @@ def test_movielens_without_header_lines(ingest) -> None:
 
 def test_chest_xrays_with_notes_stay_with_their_patients(ingest) -> None:
     source = TableSource(
-        name="cases", paths={"": real("covid_chestxray") / "metadata.csv"}, image="filename",
-        text=("clinical_notes",), columns={"finding": "category", "patientid": "category"}, group="patientid",
+        name="cases",
+        paths={"": real("covid_chestxray") / "metadata.csv"},
+        image="filename",
+        text=("clinical_notes",),
+        columns={"finding": "category", "patientid": "category"},
+        group="patientid",
         options={"image_folder": "images"},
-    )  # fmt: skip
+    )
     report = ingest(source)
     # 28 of the 187 rows have no clinical note, and so no text; all pictures can be read.
     assert (report.rows_in, report.rows_kept) == (187, 159)

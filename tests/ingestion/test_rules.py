@@ -76,11 +76,13 @@ def test_lists_are_checked_label_by_label():
 
 
 def test_columns_of_an_order_may_not_decrease():
-    table = pa.table({
-        "opened": pa.array([0, DAY, DAY, None], TIME),
-        "closed": pa.array([0, 2 * DAY, 0, 0], TIME),
-        "paid": pa.array([0, 2 * DAY - 1, 0, 5], TIME),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "opened": pa.array([0, DAY, DAY, None], TIME),
+            "closed": pa.array([0, 2 * DAY, 0, 0], TIME),
+            "paid": pa.array([0, 2 * DAY - 1, 0, 5], TIME),
+        }
+    )
     found = Rules(order=("opened", "closed", "paid")).check(table)
     assert {place: refusal.reason for place, refusal in found.items()} == dict.fromkeys((1, 2), "wrong_order")
     assert found[2].message == (

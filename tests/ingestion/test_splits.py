@@ -169,9 +169,13 @@ def test_a_sample_keeps_the_shares_of_the_labels(tmp_path: Path, ingest) -> None
     path = write(tmp_path / "rows.csv", [f"{n},text {n},{'a' if n % 4 else 'b'}" for n in range(400)], "id,text,label")
     test = write(tmp_path / "test.csv", [f"t{n},text,a" for n in range(9)], "id,text,label")
     source = TableSource(
-        name="t", paths={"train": path, "test": test}, key="id", text=("text",), columns={"label": "category"},
+        name="t",
+        paths={"train": path, "test": test},
+        key="id",
+        text=("text",),
+        columns={"label": "category"},
         sample={"train": 40, "test": 5},
-    )  # fmt: skip
+    )
     reports = [ingest(source, rare_labels={"t": ["label"]}) for _ in range(2)]
     table = open_snapshot(reports[0].folder).table("t").to_pylist()
     labels = Counter(row["label"] for row in table if row["_split"] == "train")

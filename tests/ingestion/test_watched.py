@@ -9,9 +9,17 @@ from polyloom.errors import RequestError
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
     for name in (
-        "b.jsonl", "a/2.jsonl", "a/10.jsonl", "数据.jsonl", ".hidden.jsonl", ".git/x.jsonl", "c.jsonl.part", "d.csv",
-        "~$e.jsonl", "f.jsonl~",
-    ):  # fmt: skip
+        "b.jsonl",
+        "a/2.jsonl",
+        "a/10.jsonl",
+        "数据.jsonl",
+        ".hidden.jsonl",
+        ".git/x.jsonl",
+        "c.jsonl.part",
+        "d.csv",
+        "~$e.jsonl",
+        "f.jsonl~",
+    ):
         (tmp_path / "inbox" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "inbox" / name).write_text("")
     return tmp_path / "inbox"

@@ -33,9 +33,15 @@ def kind(request):
 
 @pytest.mark.parametrize(
     ("kind", "hidden", "dim"),
-    [("concat", 0, 10), ("concat", 7, 7), ("gated", 0, 6), ("gated", 7, 7), ("cross_attention", 0, 128),
-     ("cross_attention", 8, 8)],
-)  # fmt: skip
+    [
+        ("concat", 0, 10),
+        ("concat", 7, 7),
+        ("gated", 0, 6),
+        ("gated", 7, 7),
+        ("cross_attention", 0, 128),
+        ("cross_attention", 8, 8),
+    ],
+)
 def test_shapes(kind, hidden, dim):
     fusion = make(kind, hidden=hidden)
     assert fusion.dim == dim

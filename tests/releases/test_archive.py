@@ -24,9 +24,14 @@ TREE = {"scenario.json": b"{}", "encoders/text/model.onnx": b"hello" * 200, "图
 
 def record_of(digest, **changes):
     facts = {
-        "scenario": "shop", "version": "3", "digest": digest, "title": "Shop", "tags": {"polyloom.code": "1"},
-        "history": [{"at": "2026-01-01T00:00:00+00:00", "why": "gate"}], "pictures": {SHA: len(PICTURE)},
-    }  # fmt: skip
+        "scenario": "shop",
+        "version": "3",
+        "digest": digest,
+        "title": "Shop",
+        "tags": {"polyloom.code": "1"},
+        "history": [{"at": "2026-01-01T00:00:00+00:00", "why": "gate"}],
+        "pictures": {SHA: len(PICTURE)},
+    }
     return ReleaseRecord(**(facts | changes))
 
 

@@ -47,9 +47,15 @@ def test_the_card_says_what_it_was_given():
 
 def test_the_card_claims_nothing_that_it_was_not_given():
     nothing = GIVEN | {
-        "metrics": {}, "gate": None, "modalities": {}, "rows": {"q": {}}, "intended_use": "", "limits": [],
-        "weights_origin": {}, "seconds": {},
-    }  # fmt: skip
+        "metrics": {},
+        "gate": None,
+        "modalities": {},
+        "rows": {"q": {}},
+        "intended_use": "",
+        "limits": [],
+        "weights_origin": {},
+        "seconds": {},
+    }
     card = model_card(**nothing)
     for line in (
         "Nothing was measured.",

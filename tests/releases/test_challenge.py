@@ -29,9 +29,7 @@ def aliases(registry):
 
 def waits(registry, version, *, against="1", hours=72.0):
     begin_judging(registry, "shop", version, against=against)
-    return ask_a_person(
-        registry, "shop", version, against=against, why="gate: better", hours=hours, verdict=VERDICT
-    )  # fmt: skip
+    return ask_a_person(registry, "shop", version, against=against, why="gate: better", hours=hours, verdict=VERDICT)
 
 
 def test_aliases_are_true_at_every_step(registry):

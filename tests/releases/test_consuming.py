@@ -193,8 +193,21 @@ def test_a_served_model_answers_over_http(made, clean, tmp_path):
     port = RegistryServer(tmp_path, store="").port
     quiet = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     quiet |= {"MLFLOW_TRACKING_URI": server.uri, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
-    command = [clean.python, "-m", "mlflow", "models", "serve", "-m", "models:/toys@champion", "-p", str(port),
-               "--env-manager", "local", "--host", "127.0.0.1"]  # fmt: skip
+    command = [
+        clean.python,
+        "-m",
+        "mlflow",
+        "models",
+        "serve",
+        "-m",
+        "models:/toys@champion",
+        "-p",
+        str(port),
+        "--env-manager",
+        "local",
+        "--host",
+        "127.0.0.1",
+    ]
     quiet["PATH"] = f"{clean.python.parent}{os.pathsep}{quiet['PATH']}"
     with (tmp_path / "log").open("wb") as log:
         serving = subprocess.Popen(command, stdout=log, stderr=log, env=quiet, cwd=tmp_path, start_new_session=True)

@@ -181,9 +181,16 @@ def share_passed(*, trials, rule, **models):
     for trial in range(trials):
         truth, challenger, champion = simulated(random, **models)
         passed += judge(
-            metric="accuracy", scorer=accuracy, truth=truth, challenger=challenger, champion=champion,
-            rule=rule, margin=0.0, seed=trial, resamples=250,
-        ).passed  # fmt: skip
+            metric="accuracy",
+            scorer=accuracy,
+            truth=truth,
+            challenger=challenger,
+            champion=champion,
+            rule=rule,
+            margin=0.0,
+            seed=trial,
+            resamples=250,
+        ).passed
     return passed / trials
 
 

@@ -35,9 +35,12 @@ def searcher(folder, *, weights=None, keyword=True, more=None):
     )
     publish_index(folder, items, fields={"text": Field("e", 2)}, keyword=keyword)
     facts = {
-        "columns": {"text": "text", "kind": "category"}, "weights": weights or {}, "group": None, "image": None,
+        "columns": {"text": "text", "kind": "category"},
+        "weights": weights or {},
+        "group": None,
+        "image": None,
         "show": ["text"],
-    }  # fmt: skip
+    }
     return Searcher(open_index(folder, encoders={"text": "e"}), facts={**facts, **(more or {})})
 
 

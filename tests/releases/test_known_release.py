@@ -55,9 +55,12 @@ def test_what_only_the_registry_can_tell_is_left_to_it(shop, tmp_path):
     assert asked().digest == "b" * 64
     (tmp_path / "releases" / "shop" / ("b" * 64)).rmdir()
     assert asked() is None
-    assert known_release(
-        "other", "champion", tracking_uri=registry.tracking_uri, ledgers=tmp_path / "ledger", releases=tmp_path
-    ) is None  # fmt: skip
+    assert (
+        known_release(
+            "other", "champion", tracking_uri=registry.tracking_uri, ledgers=tmp_path / "ledger", releases=tmp_path
+        )
+        is None
+    )
 
 
 def test_a_broken_ledger_is_told(shop):

@@ -66,8 +66,12 @@ def test_the_code_knows_no_package_of_ours_but_its_own(shop):
         for name, _ in imports(path):
             assert name.partition(".")[0] not in OWN, (path, name)
     assert {path.name for path in package.iterdir() if path.is_dir()} == {
-        "polyloom", "heads", "modalities", "retrieval", "releases",
-    }  # fmt: skip
+        "polyloom",
+        "heads",
+        "modalities",
+        "retrieval",
+        "releases",
+    }
 
 
 def test_the_code_answers_where_only_it_is_there(shop):
@@ -84,8 +88,12 @@ def test_the_code_answers_where_only_it_is_there(shop):
     quiet = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],
-        check=False, capture_output=True, text=True, cwd="/", env={**quiet, "PYTHONPATH": str(shop[2] / "code")},
-    )  # fmt: skip
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={**quiet, "PYTHONPATH": str(shop[2] / "code")},
+    )
     assert done.stdout.split("\n")[:3] == ["mug", "p04", "[]"], done.stderr
 
 
@@ -104,8 +112,12 @@ def test_imports_are_moved_wherever_they_stand_and_nothing_else_is():
 def test_what_answers_needs_neither_training_nor_the_flows():
     found = closure()
     assert {name.partition(".")[0] for name in found.modules} == {
-        "polyloom", "heads", "modalities", "retrieval", "releases",
-    }  # fmt: skip
+        "polyloom",
+        "heads",
+        "modalities",
+        "retrieval",
+        "releases",
+    }
     assert not (found.eager | found.late) & {"torch", "transformers", "timm", "prefect"}
 
 
@@ -130,8 +142,12 @@ def test_a_release_asks_for_what_it_needs_in_the_versions_it_was_made_with(shop)
 
 def test_the_signature_names_the_scenarios_columns_and_what_search_reads(shop):
     assert input_columns(shop[0]) == {
-        "question": "string", "like": "string", "title": "string", "title_zh": "string", "picture": "binary",
-    }  # fmt: skip
+        "question": "string",
+        "like": "string",
+        "title": "string",
+        "title_zh": "string",
+        "picture": "binary",
+    }
     declared = read_json(shop[2] / "MLmodel")["signature"]
     assert all(not column["required"] for column in json.loads(declared["inputs"]))
     assert [column["name"] for column in json.loads(declared["outputs"])] == [
@@ -199,8 +215,9 @@ def test_a_frames_gaps_are_gaps_and_its_numbers_plain():
     frame = pd.DataFrame({"a": [1.5, None], "b": ["x", None], "c": [["p1"], None], "d": [3, 4]})
     assert rows_of(frame) == [{"a": 1.5, "b": "x", "c": ["p1"], "d": 3}, {"a": None, "b": None, "c": None, "d": 4}]
     assert labels({"answers": {"price": {"label": "3 ± 1", "value": 3.0, "probability": 0.9}}}) == {
-        "price": 3.0, "price_probability": 0.9,
-    }  # fmt: skip
+        "price": 3.0,
+        "price_probability": 0.9,
+    }
 
 
 def test_registering_makes_the_model_and_names_it_as_the_source(shop, mlflow_uri, tmp_path):

@@ -298,9 +298,16 @@ def test_an_alias_that_does_not_stay_where_it_was_put_is_reported(tmp_path):
     ledger = promotion.Ledger(tmp_path / "shop.jsonl")
     with pytest.raises(RegistryError, match=r"set to version 2 but reads as 7: something outside polyloom moves it"):
         change_alias(
-            scenario="shop", ledger=ledger, aliases=Restless(champion="1"), action="promote", alias="champion",
-            version="2", digest="d", expected="1", **WHO,
-        )  # fmt: skip
+            scenario="shop",
+            ledger=ledger,
+            aliases=Restless(champion="1"),
+            action="promote",
+            alias="champion",
+            version="2",
+            digest="d",
+            expected="1",
+            **WHO,
+        )
     assert [change.outcome for change in changes(ledger)] == ["abandoned"]
 
 
@@ -310,8 +317,11 @@ def promoter():
     root = Path(__file__).parents[2]
     process = subprocess.Popen(
         [sys.executable, root / "tests/support/promoter.py"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(root)},
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
 
     def ask(**task):
         process.stdin.write(json.dumps(task) + "\n")

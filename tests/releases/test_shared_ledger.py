@@ -108,9 +108,7 @@ def test_of_two_machines_that_promote_at_once_one_wins(machines, postgres_uri):
     racers = []
     for registry, version in ((here, "2"), (there, "3")):
         command = [sys.executable, "-c", RACING, postgres_uri, str(registry.ledger_folder), name, version, str(rounds)]
-        racers.append(
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        )  # fmt: skip
+        racers.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1))
     assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 2
     for _ in range(rounds):
         champion = here.resolve(name).version

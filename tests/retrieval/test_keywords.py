@@ -87,8 +87,10 @@ def test_the_same_texts_give_the_same_bytes_in_every_process(tmp_path):
     script += f"write_keywords(Path(sys.argv[1]), {TEXTS!r})"
     for seed in ("1", "2"):
         subprocess.run(
-            [sys.executable, "-c", script, str(tmp_path / seed)], cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONHASHSEED": seed}, check=True,
-        )  # fmt: skip
+            [sys.executable, "-c", script, str(tmp_path / seed)],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+        )
     one, other = ({path.name: path.read_bytes() for path in (tmp_path / seed).iterdir()} for seed in ("1", "2"))
     assert one == other

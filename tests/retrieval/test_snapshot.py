@@ -121,8 +121,12 @@ def test_words_are_searched_among_what_is_allowed_and_still_there(parts):
     allowed = snapshot.marked(lambda table: np.asarray(pc.less(table["price"], 10.0)))
     assert allowed.sum() == 9
     assert {id_ for id_, _ in snapshot.keywords.search("red hat", 50, allowed=allowed)} == {
-        "item-0", "item-1", "item-7", "item-8", "item-9"
-    }  # fmt: skip
+        "item-0",
+        "item-1",
+        "item-7",
+        "item-8",
+        "item-9",
+    }
     assert "item-59" not in {id_ for id_, _ in snapshot.keywords.search("red chair", 50)}
     assert snapshot.keywords.explain("red chair", "item-59") == {}
 

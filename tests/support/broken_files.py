@@ -54,9 +54,13 @@ def idx_source(folder: Path, *, labels: int = 6, exchanged: bool = False) -> Tab
     (folder / names[1]).write_bytes(struct.pack(">2I", 0x801, labels) + bytes(labels))
     first, second = reversed(names) if exchanged else names
     return TableSource(
-        name="rows", kind="idx", paths={"": folder / first}, image="image", columns={"label": "category"},
+        name="rows",
+        kind="idx",
+        paths={"": folder / first},
+        image="image",
+        columns={"label": "category"},
         options={"labels": {"": str(folder / second)}},
-    )  # fmt: skip
+    )
 
 
 def whole(name: str) -> Writer:

@@ -82,10 +82,19 @@ def guarded_server(make_protocol, limits: ClientLimits, *, keep_alive=5, loop="a
         await application(served, scope, receive, send)
 
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, http=make_protocol(limits, hear), ws="none", lifespan="off", loop=loop,
-        log_level="critical", timeout_keep_alive=keep_alive, timeout_graceful_shutdown=5,
-        ssl_certfile=certificate, ssl_keyfile=key,
-    )  # fmt: skip
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=make_protocol(limits, hear),
+        ws="none",
+        lifespan="off",
+        loop=loop,
+        log_level="critical",
+        timeout_keep_alive=keep_alive,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -52,8 +52,13 @@ def scenario(folder: Path) -> dict[str, object]:
         "rows": "labelled",
         "modalities": {
             "text": {
-                "kind": "text", "model": "bert", "weights": "scratch", "vocabulary": str(folder / "vocabulary.txt"),
-                "layers": 1, "width": 32, "max_tokens": 16,
+                "kind": "text",
+                "model": "bert",
+                "weights": "scratch",
+                "vocabulary": str(folder / "vocabulary.txt"),
+                "layers": 1,
+                "width": 32,
+                "max_tokens": 16,
             },
             "image": {"kind": "image", "model": "test_resnet", "weights": "scratch", "size": 32},
         },
@@ -64,4 +69,4 @@ def scenario(folder: Path) -> dict[str, object]:
         "tasks": {"colour": {"kind": "classification", "target": "colour"}},
         "recipe": {"epochs": 3, "patience": 0, "batch_size": 16, "learning_rate": 0.01},
         "gate": {"metric": "colour.accuracy"},
-    }  # fmt: skip
+    }

@@ -27,9 +27,10 @@ def live_server(*names, clients=None, **options):
 
     at = Listening(host="127.0.0.1", port=0)
     thread = threading.Thread(
-        target=serve, args=(create_app(service, origins=options.get("origins", ())), service),
+        target=serve,
+        args=(create_app(service, origins=options.get("origins", ())), service),
         kwargs={"at": at, "clients": clients or ClientLimits(), "ready": ready},
-    )  # fmt: skip
+    )
     thread.start()
     assert told.wait(START_SECONDS)
     try:

@@ -49,7 +49,12 @@ def scenario(*, lists: bool, recipe: dict[str, object]) -> dict[str, object]:
         "title": "Colours and their names",
         "data": {
             "pairs": {
-                "kind": "table", "path": "pairs.jsonl", "key": "id", "image": "picture", "split": "split", **text,
+                "kind": "table",
+                "path": "pairs.jsonl",
+                "key": "id",
+                "image": "picture",
+                "split": "split",
+                **text,
             }
         },
         "modalities": {
@@ -59,7 +64,11 @@ def scenario(*, lists: bool, recipe: dict[str, object]) -> dict[str, object]:
         "tasks": {"match": {"kind": "alignment", "inputs": ["chars", "image"], "dim": 32}},
         "recipe": {"epochs": 40, "patience": 0, "batch_size": 30, "learning_rate": 0.01, **recipe},
         "index": {
-            "rows": "pairs", "embed": ["image"], "align": {"match": "image"}, "show": ["caption"], "group": "picture",
+            "rows": "pairs",
+            "embed": ["image"],
+            "align": {"match": "image"},
+            "show": ["caption"],
+            "group": "picture",
         },
         "gate": {"metric": "match.recall_at_5", "minimum": 0.3},
-    }  # fmt: skip
+    }

@@ -59,10 +59,22 @@ def _running(binaries: Path, folder: Path, user: pwd.struct_passwd | None) -> It
     # fsync=off: nothing here has to survive.
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
     commands = (
-        [binaries / "initdb", "-D", data, "-U", "owner", "-A", "scram-sha-256", f"--pwfile={password_file}",
-         "-E", "UTF8", "--no-locale", "--no-sync"],
+        [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "owner",
+            "-A",
+            "scram-sha-256",
+            f"--pwfile={password_file}",
+            "-E",
+            "UTF8",
+            "--no-locale",
+            "--no-sync",
+        ],
         [binaries / "pg_ctl", "-D", data, "-w", "-t", str(START_SECONDS), "-l", folder / "log", "-o", options, "start"],
-    )  # fmt: skip
+    )
     for command in commands:
         subprocess.run(
             command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=2 * START_SECONDS, **identity

@@ -69,12 +69,24 @@ def scenario(model: str, recipe: dict[str, object]) -> dict[str, object]:
         "splits": {"validation": 0.2, "test": 0.2},
         "modalities": {
             "text": {
-                "kind": "text", "model": model, "weights": model, "form": "words", "letters": 8, "columns": ["words"],
+                "kind": "text",
+                "model": model,
+                "weights": model,
+                "form": "words",
+                "letters": 8,
+                "columns": ["words"],
                 "max_tokens": 16,
             }
         },
         "tasks": {"lost": {"kind": "token_classification", "target": "tags", "hidden": 16}},
-        "recipe": {"strategy": "full", "epochs": 10, "patience": 0, "batch_size": 8, "learning_rate": 0.01,
-                   "encoder_learning_rate": 0.002, **recipe},
+        "recipe": {
+            "strategy": "full",
+            "epochs": 10,
+            "patience": 0,
+            "batch_size": 8,
+            "learning_rate": 0.01,
+            "encoder_learning_rate": 0.002,
+            **recipe,
+        },
         "gate": {"metric": "lost.f1"},
-    }  # fmt: skip
+    }

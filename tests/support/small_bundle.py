@@ -108,12 +108,15 @@ def _make_shop(folder: Path, blobs: Path) -> None:
         vectors=vectors,
         index={
             "show": ["title", "price", "category", "colour"],
-            "columns": {"price": "number", **dict.fromkeys(("title", "title_zh"), "text"),
-                        **dict.fromkeys(("category", "colour"), "category")},
+            "columns": {
+                "price": "number",
+                **dict.fromkeys(("title", "title_zh"), "text"),
+                **dict.fromkeys(("category", "colour"), "category"),
+            },
             "group": None,
             "image": "picture",
         },
-    )  # fmt: skip
+    )
 
 
 def _make_support(folder: Path, _blobs: Path) -> None:
@@ -132,12 +135,14 @@ def _make_support(folder: Path, _blobs: Path) -> None:
         vectors=vectors,
         index={
             "show": ["text", "answer", "topic", "language"],
-            "columns": {**dict.fromkeys(("text", "answer"), "text"),
-                        **dict.fromkeys(("answer_id", "topic", "language"), "category")},
+            "columns": {
+                **dict.fromkeys(("text", "answer"), "text"),
+                **dict.fromkeys(("answer_id", "topic", "language"), "category"),
+            },
             "group": "answer_id",
             "image": None,
         },
-    )  # fmt: skip
+    )
 
 
 def _put(blobs: Path, content: bytes) -> str:

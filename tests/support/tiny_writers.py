@@ -47,9 +47,19 @@ def write_marian(folder: Path, *, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     MarianMTModel(
         MarianConfig(
-            vocab_size=len(names), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-            decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=64,
-            pad_token_id=2, eos_token_id=0, decoder_start_token_id=2, forced_eos_token_id=0,
+            vocab_size=len(names),
+            d_model=16,
+            encoder_layers=1,
+            decoder_layers=1,
+            encoder_attention_heads=2,
+            decoder_attention_heads=2,
+            encoder_ffn_dim=32,
+            decoder_ffn_dim=32,
+            max_position_embeddings=64,
+            pad_token_id=2,
+            eos_token_id=0,
+            decoder_start_token_id=2,
+            forced_eos_token_id=0,
         )
-    ).save_pretrained(folder)  # fmt: skip
+    ).save_pretrained(folder)
     return folder

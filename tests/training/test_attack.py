@@ -91,9 +91,12 @@ def test_a_linear_model_is_attacked_along_its_weights():
     batch = Batch(np.arange(1), {}, {"text": arrays}, {"text": torch.ones(1)}, ("label",))
     slope = torch.tensor([[[3.0, 0.0], [0.0, 4.0], [9.0, 9.0]]])
     shift = crafted(
-        Attack(kind="fgm", epsilon=1.0), place, batch, lambda given: (given * slope).sum(),
+        Attack(kind="fgm", epsilon=1.0),
+        place,
+        batch,
+        lambda given: (given * slope).sum(),
         random=np.random.default_rng(0),
-    )  # fmt: skip
+    )
     torch.testing.assert_close(shift, torch.tensor([[[0.6, 0.0], [0.0, 0.8], [0.0, 0.0]]]))
 
 

@@ -52,11 +52,9 @@ def reader(text):
     preparation, encoder = text
     numbers = NumberPreparation(columns=("price", "weight"), mean=[1.0, 0.0], deviation=[2.0, 1.0])
     inputs = {
-        "text": ModalityInput(
-            present=np.array([True]), source=live_source(preparation=preparation, values=[TEXT])
-        ),
+        "text": ModalityInput(present=np.array([True]), source=live_source(preparation=preparation, values=[TEXT])),
         "numbers": ModalityInput(present=np.array([True]), vectors=numbers([[5.0, -1.0]])["vector"]),
-    }  # fmt: skip
+    }
     return row_of({"text": encoder}, inputs, score=ExplainedScore("b", 1, scale=0.5)), preparation, numbers
 
 

@@ -21,7 +21,7 @@ def test_mixup_of_two_pictures_by_hand():
     pixels = torch.stack([torch.zeros(3, 2, 2), torch.ones(3, 2, 2)])
     mixed, share = mixed_pictures(
         pixels, torch.tensor([1, 0]), kind="mixup", share=0.7, random=np.random.default_rng(0)
-    )  # fmt: skip
+    )
     assert share == 0.7
     torch.testing.assert_close(mixed[:, 0, 0, 0], torch.tensor([0.3, 0.7]))
 
@@ -31,7 +31,7 @@ def test_the_share_after_cutmix_is_that_of_the_pixels(seed):
     pixels = torch.stack([torch.zeros(3, 9, 12), torch.ones(3, 9, 12)])
     mixed, share = mixed_pictures(
         pixels, torch.tensor([1, 0]), kind="cutmix", share=0.6, random=np.random.default_rng(seed)
-    )  # fmt: skip
+    )
     assert mixed[0].mean().item() == pytest.approx(1 - share, abs=1e-6)
     assert mixed[1].mean().item() == pytest.approx(share, abs=1e-6)
     assert (pixels[0] == 0).all()

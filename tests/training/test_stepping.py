@@ -15,9 +15,14 @@ VALUES = torch.arange(1.0, 9.0)
 def stepping(loss_of, model, **changed):
     said = []
     made = Stepping(
-        model=model, optimizer=torch.optim.SGD(model.parameters(), lr=1.0), loss_of=loss_of, team=ALONE,
-        scaler=torch.amp.GradScaler("cpu", enabled=False), log=said.append, **changed,
-    )  # fmt: skip
+        model=model,
+        optimizer=torch.optim.SGD(model.parameters(), lr=1.0),
+        loss_of=loss_of,
+        team=ALONE,
+        scaler=torch.amp.GradScaler("cpu", enabled=False),
+        log=said.append,
+        **changed,
+    )
     return made, said
 
 

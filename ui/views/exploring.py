@@ -56,9 +56,11 @@ class Exploration:
         beside = st.container(horizontal=True)
         for label, taken in (("Take it", True), ("Not for me", False)):
             beside.button(
-                label, key=f"{'take' if taken else 'leave'}_{drawn.exposure}", on_click=self.say,
+                label,
+                key=f"{'take' if taken else 'leave'}_{drawn.exposure}",
+                on_click=self.say,
                 args=(drawn.exposure, taken),
-            )  # fmt: skip
+            )
 
     def say(self, exposure: str, taken: bool) -> None:  # noqa: FBT001 - Streamlit calls it with what stands in `args`
         """Send what was clicked, once."""
@@ -72,10 +74,14 @@ def policies(scenario: str) -> None:
     """What was explored so far, and what each policy would bring."""
     with st.expander("What exploring has told so far"):
         report = cached.exposures(scenario)
-        st.html(look.figures([
-            (f"{name}: taken of {own.shown}", "-" if own.click_rate is None else f"{own.click_rate:.1%}")
-            for name, own in (("Explored places", report.explored), ("Other places", report.others))
-        ]))  # fmt: skip
+        st.html(
+            look.figures(
+                [
+                    (f"{name}: taken of {own.shown}", "-" if own.click_rate is None else f"{own.click_rate:.1%}")
+                    for name, own in (("Explored places", report.explored), ("Other places", report.others))
+                ]
+            )
+        )
         if not report.policies:
             st.html(look.quiet("Nothing was drawn yet, so there is nothing to judge by."))
             return

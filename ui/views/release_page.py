@@ -32,8 +32,11 @@ def _champion(release: service.Registered, facts: service.ReleaseFacts) -> None:
         ("digest", release.digest),
         ("made", look.ago(release.created)),
     ]
-    kept = [(name.replace("_", " "), f"{facts.snapshot[name]:,}")
-            for name in ("rows_in", "rows_kept", "rows_quarantined") if name in facts.snapshot]  # fmt: skip
+    kept = [
+        (name.replace("_", " "), f"{facts.snapshot[name]:,}")
+        for name in ("rows_in", "rows_kept", "rows_quarantined")
+        if name in facts.snapshot
+    ]
     st.html(look.chips(about) + '<div style="height:0.4rem"></div>' + look.chips(kept))
     with st.container(horizontal=True, gap="medium"):
         if facts.items is not None:
@@ -63,8 +66,12 @@ def _waiting(name: str) -> None:
         until = datetime.fromisoformat(change.more["until"])
         judged = f"version {change.against}" if change.against else "no champion"
         st.html(look.title(f"Version {change.version}, judged against {judged}") + look.body(change.why))
-        named = [("challenger", verdict["challenger_value"]), ("champion", verdict["champion_value"]),
-                 ("difference", verdict["difference"]), ("rows", verdict["rows"])]  # fmt: skip
+        named = [
+            ("challenger", verdict["challenger_value"]),
+            ("champion", verdict["champion_value"]),
+            ("difference", verdict["difference"]),
+            ("rows", verdict["rows"]),
+        ]
         st.html(look.figures([(word, look.number(value)) for word, value in named if value is not None]))
         st.html(look.quiet(f"Can be approved until {until:%Y-%m-%d %H:%M} UTC"))
         who = st.text_input("Your name", key="waiting_who")
@@ -88,8 +95,14 @@ def _history(name: str) -> None:
     st.html(look.table(["version", "alias", "digest", "made"], rows))
     st.subheader("Promotions", anchor=False)
     made = [
-        [f"{change.at:%Y-%m-%d %H:%M}", change.action, f"{change.alias} → {change.version}", change.outcome,
-         change.who, change.why]
+        [
+            f"{change.at:%Y-%m-%d %H:%M}",
+            change.action,
+            f"{change.alias} → {change.version}",
+            change.outcome,
+            change.who,
+            change.why,
+        ]
         for change in cached.history(name)
-    ]  # fmt: skip
+    ]
     st.html(look.table(["when (UTC)", "what", "alias", "outcome", "who", "why"], made))

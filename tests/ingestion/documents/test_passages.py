@@ -16,8 +16,10 @@ def document(text, **given):
 
 
 @given(
-    st.text(alphabet="ab. 。\n中#", max_size=300), st.integers(20, 60), st.integers(0, 10),
-)  # fmt: skip
+    st.text(alphabet="ab. 。\n中#", max_size=300),
+    st.integers(20, 60),
+    st.integers(0, 10),
+)
 def test_each_is_what_stands_there_and_none_is_too_long(text, characters, overlap):
     found = passages(document(text), characters=characters, overlap=overlap)
     assert all(one.text == text[one.start : one.end] and 0 < len(one.text) <= characters for one in found)

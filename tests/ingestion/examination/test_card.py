@@ -41,18 +41,28 @@ class Tags(HTMLParser):
 
 def refused(**changed: object) -> pa.Table:
     row = {
-        "table": "items", "source": "items.csv", "row": 9, "key": "k",
-        "reason": "wrong_type", "message": "no number.", "content": "12a",
-    } | changed  # fmt: skip
+        "table": "items",
+        "source": "items.csv",
+        "row": 9,
+        "key": "k",
+        "reason": "wrong_type",
+        "message": "no number.",
+        "content": "12a",
+    } | changed
     return pa.Table.from_pylist([row], schema=QUARANTINE_SCHEMA)
 
 
 def shop(pictures, *, texts: list[str], label: str = "blue"):
     names = [pictures.put(scene(row % 49)) for row in range(100)]
     return toy(
-        kinds=KINDS, split=splits(100), title=texts, picture=names, price=[row / 3 for row in range(100)],
-        label=[label if row % 2 else "red" for row in range(100)], refused=refused(content=texts[0], source=texts[1]),
-    )  # fmt: skip
+        kinds=KINDS,
+        split=splits(100),
+        title=texts,
+        picture=names,
+        price=[row / 3 for row in range(100)],
+        label=[label if row % 2 else "red" for row in range(100)],
+        refused=refused(content=texts[0], source=texts[1]),
+    )
 
 
 def card(tmp_path: Path, pictures, snapshot, profile=None) -> tuple[str, Tags]:

@@ -15,9 +15,10 @@ from tests.ingestion.examination.toys import chinese, sentences
 def exact_pairs(texts: list[str]) -> set[tuple[int, int]]:
     sets = [shingles(text) for text in texts]
     return {
-        pair for pair in itertools.combinations(range(len(texts)), 2)
+        pair
+        for pair in itertools.combinations(range(len(texts)), 2)
         if jaccard(sets[pair[0]], sets[pair[1]]) >= LIKENESS
-    }  # fmt: skip
+    }
 
 
 def test_shingles_by_hand() -> None:

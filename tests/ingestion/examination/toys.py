@@ -17,9 +17,14 @@ from ingestion.examination.findings import Finding
 from ingestion.quarantine import QUARANTINE_SCHEMA
 
 TYPES = {
-    "number": pa.float64(), "category": pa.string(), "labels": pa.list_(pa.string()), "text": pa.string(),
-    "tokens": pa.list_(pa.string()), "image": pa.string(), "time": pa.timestamp("us", tz="UTC"),
-}  # fmt: skip
+    "number": pa.float64(),
+    "category": pa.string(),
+    "labels": pa.list_(pa.string()),
+    "text": pa.string(),
+    "tokens": pa.list_(pa.string()),
+    "image": pa.string(),
+    "time": pa.timestamp("us", tz="UTC"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +61,13 @@ def toy(*, kinds: Mapping[str, str], split: Sequence[str], refused: pa.Table | N
     splits = {name: list(split).count(name) for name in sorted(set(split))}
     bad = 0 if refused is None else refused.num_rows
     about = {
-        "rows_in": rows + bad, "rows_kept": rows, "rows_quarantined": bad, "splits": splits, "columns": dict(kinds),
+        "rows_in": rows + bad,
+        "rows_kept": rows,
+        "rows_quarantined": bad,
+        "splits": splits,
+        "columns": dict(kinds),
         "reasons": Counter([] if refused is None else refused["reason"].to_pylist()),
-    }  # fmt: skip
+    }
     return ToySnapshot(
         tables={"items": table},
         manifest={"scenario": "toy", "created": "2024-05-06", "tables": {"items": about}},

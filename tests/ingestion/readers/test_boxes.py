@@ -51,9 +51,10 @@ def yolo(tmp_path: Path) -> Callable[..., list[RawRow]]:
 def test_yolo_by_hand(yolo: Callable[..., list[RawRow]], tmp_path: Path) -> None:
     (row,) = yolo("1 0.5 0.5 0.2 0.4\n\n0 0.25 0.5 0.5 1\n")
     assert row.values == {
-        "image": str(tmp_path / "set/images/a.jpg"), "path": "a.jpg",
+        "image": str(tmp_path / "set/images/a.jpg"),
+        "path": "a.jpg",
         "boxes": [box("狗", 40.0, 15.0, 20.0, 20.0), box("cat", 0.0, 0.0, 50.0, 50.0)],
-    }  # fmt: skip
+    }
     assert (row.source, row.number) == ("labels/a.txt", 1)
 
 
@@ -185,8 +186,13 @@ def test_coco_refuses_what_is_wrong_and_keeps_the_rest(coco: Callable[..., list[
         {"id": 1, **one}, {"id": 1, **one}, {"id": 2, **one, "width": 80}, {"id": 3, "file_name": "gone.jpg"},
         {"id": 4, "file_name": "../boxes.json"}, {**one}, {"id": 6, **one}, {"id": 7, **one}, {"id": [8], **one},
     ]  # fmt: skip
-    annotations = [annotation(1, [0, 0, 1, 1]), annotation(99, [0, 0, 1, 1]), annotation(6, [0, 0, 1]),
-                   annotation(7, [0, 0, 1, 1], 4), annotation([1], None)]  # fmt: skip
+    annotations = [
+        annotation(1, [0, 0, 1, 1]),
+        annotation(99, [0, 0, 1, 1]),
+        annotation(6, [0, 0, 1]),
+        annotation(7, [0, 0, 1, 1], 4),
+        annotation([1], None),
+    ]
     rows = coco(images, annotations)
     assert [outcome(row) for row in rows] == [
         [box("猫", 0.0, 0.0, 1.0, 1.0)], "duplicate_key", "out_of_range", "picture_missing", "picture_missing",
@@ -244,11 +250,16 @@ def test_voc_by_hand(voc: Callable[..., list[RawRow]], tmp_path: Path) -> None:
 
 def test_voc_refuses_what_is_wrong_and_keeps_the_rest(voc: Callable[..., list[RawRow]]) -> None:
     rows = voc(
-        voc_text(width="0"), voc_text(name="gone.jpg"), voc_text(name="../Annotations/0.xml"), voc_text(width="80"),
-        voc_text(left="x"), voc_text(left="40"), voc_text()[:-20],
+        voc_text(width="0"),
+        voc_text(name="gone.jpg"),
+        voc_text(name="../Annotations/0.xml"),
+        voc_text(width="80"),
+        voc_text(left="x"),
+        voc_text(left="40"),
+        voc_text()[:-20],
         voc_text().replace("<bndbox>", "<b>").replace("</bndbox>", "</b>"),
         '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><annotation>&e;</annotation>',
-    )  # fmt: skip
+    )
     assert [outcome(row) for row in rows] == [
         [box("猫", 1.5, 2.0, 30.0, 40.0)], "picture_missing", "picture_missing", "out_of_range", "wrong_type",
         "out_of_range", "wrong_type", "missing_value", "wrong_type",

@@ -15,15 +15,26 @@ from tests.ingestion.documents.test_document import pdf
 
 DELIVERY = "# Delivery\n\nStandard delivery takes two days.\n\n## Costs\n\nIt costs 4.90.\n"
 CUT = {"pattern": "**/*", "characters": 1200, "overlap": 200}
-KINDS = {"document": "category", "title": "text", "heading": "text", "start": "number", "end": "number",
-         "page": "number"}  # fmt: skip
+KINDS = {
+    "document": "category",
+    "title": "text",
+    "heading": "text",
+    "start": "number",
+    "end": "number",
+    "page": "number",
+}
 
 
 def source(path: Path, **options: object) -> TableSource:
     return TableSource(
-        name="handbook", paths={"": path}, kind="documents", key="passage", text=("text",), columns=KINDS,
+        name="handbook",
+        paths={"": path},
+        kind="documents",
+        key="passage",
+        text=("text",),
+        columns=KINDS,
         options={**CUT, **options},
-    )  # fmt: skip
+    )
 
 
 def folder_of(folder: Path, **files: str | bytes) -> Path:
@@ -50,9 +61,15 @@ def test_passages_with_their_places(tmp_path: Path) -> None:
 
 def test_a_snapshot_keeps_the_good_ones_and_says_why_others_are_not(tmp_path: Path, ingest) -> None:  # noqa: F811
     folder = folder_of(
-        tmp_path / "in", delivery_md=DELIVERY, locked_pdf=pdf(["x"], password="secret"), empty_txt="",
-        broken_pdf=b"%PDF-1.4 and nothing", scan_pdf=pdf([""]), notes_docx=b"PK", hidden_md="x",
-    )  # fmt: skip
+        tmp_path / "in",
+        delivery_md=DELIVERY,
+        locked_pdf=pdf(["x"], password="secret"),
+        empty_txt="",
+        broken_pdf=b"%PDF-1.4 and nothing",
+        scan_pdf=pdf([""]),
+        notes_docx=b"PK",
+        hidden_md="x",
+    )
     (folder / "hidden.md").rename(folder / ".hidden.md")
     report = ingest(source(folder))
     snapshot = open_snapshot(report.folder)

@@ -24,14 +24,31 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
-        ("plain,letters\n", "utf-8"), (CHINESE, "utf-8"), ("", "utf-8"), (CHINESE, "gb18030"), (TAIWANESE, "gb18030"),
-        (TAIWANESE, "big5"), (FRENCH, "cp1252"), (GERMAN, "latin-1"), ("a,b\nMüller,1\n", "latin-1"),
-        (JAPANESE, "shift_jis"), (JAPANESE, "euc_jp"), (KOREAN, "cp949"), (POLISH, "cp1250"), (RUSSIAN, "cp1251"),
-        (RUSSIAN, "koi8_r"), (CHINESE, "utf-16-le"), (CHINESE, "utf-16-be"), (FRENCH, "utf-16-le"), (FRENCH, "utf-16"),
-        (CHINESE, "utf-16"), (CHINESE, "utf-32"), ("标题\n" * 40000, "gb18030"),
+        ("plain,letters\n", "utf-8"),
+        (CHINESE, "utf-8"),
+        ("", "utf-8"),
+        (CHINESE, "gb18030"),
+        (TAIWANESE, "gb18030"),
+        (TAIWANESE, "big5"),
+        (FRENCH, "cp1252"),
+        (GERMAN, "latin-1"),
+        ("a,b\nMüller,1\n", "latin-1"),
+        (JAPANESE, "shift_jis"),
+        (JAPANESE, "euc_jp"),
+        (KOREAN, "cp949"),
+        (POLISH, "cp1250"),
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8_r"),
+        (CHINESE, "utf-16-le"),
+        (CHINESE, "utf-16-be"),
+        (FRENCH, "utf-16-le"),
+        (FRENCH, "utf-16"),
+        (CHINESE, "utf-16"),
+        (CHINESE, "utf-32"),
+        ("标题\n" * 40000, "gb18030"),
         (CHINESE.replace("\n", " ") * 5_000, "gb18030"),
     ],
-)  # fmt: skip
+)
 def test_what_an_encoding_wrote_is_read_back(path: Path, text: str, encoding: str) -> None:
     path.write_bytes(text.encode(encoding))
     detected = detect(path)

@@ -76,9 +76,12 @@ def test_merged_cells_count_for_every_row_they_span(book: Callable[..., Path]) -
 
 def test_a_formula_counts_for_what_excel_computed(book: Callable[..., Path]) -> None:
     path = book(rows_of(["a", "b"], [1, "=A2*2"], [3, "=A3*2"]))
-    path = rewritten(path, lambda text: text.replace("<f>A2*2</f><v></v>", "<f>A2*2</f><v>2</v>").replace(
-        "<f>A2*2</f><v />", "<f>A2*2</f><v>2</v>"
-    ))  # fmt: skip
+    path = rewritten(
+        path,
+        lambda text: text.replace("<f>A2*2</f><v></v>", "<f>A2*2</f><v>2</v>").replace(
+            "<f>A2*2</f><v />", "<f>A2*2</f><v>2</v>"
+        ),
+    )
     assert outcomes(path) == [(2, {"a": 1, "b": 2}), (3, "missing_value")]
     refused = list(ExcelReader(path).rows())[1]
     assert refused.refusal.message.startswith("cell B3 holds a formula that was never computed.")

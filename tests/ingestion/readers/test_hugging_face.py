@@ -21,12 +21,14 @@ def no_bars() -> None:
 def reviews() -> datasets.Dataset:
     buffer = io.BytesIO()
     Image.new("RGB", (4, 4)).save(buffer, "PNG")
-    features = datasets.Features({
-        "text": datasets.Value("string"),
-        "label": datasets.ClassLabel(names=["差", "好"]),
-        "tags": datasets.Sequence(datasets.ClassLabel(names=["x", "y"])),
-        "image": datasets.Image(),
-    })  # fmt: skip
+    features = datasets.Features(
+        {
+            "text": datasets.Value("string"),
+            "label": datasets.ClassLabel(names=["差", "好"]),
+            "tags": datasets.Sequence(datasets.ClassLabel(names=["x", "y"])),
+            "image": datasets.Image(),
+        }
+    )
     columns = {
         "text": ["bad", "good", None],
         "label": [0, 1, -1],

@@ -163,9 +163,13 @@ def test_postgres_is_streamed_in_the_order_of_the_key(filled: str) -> None:
     rows = list(reader.rows())
     assert [row.values["id"] for row in rows] == list(range(1, 5001))
     assert rows[0].values == {
-        "at": datetime(2026, 1, 1, tzinfo=UTC), "id": 1, "price": Decimal("0.1"), "tags": ["a", "乙"], "note": "n1",
+        "at": datetime(2026, 1, 1, tzinfo=UTC),
+        "id": 1,
+        "price": Decimal("0.1"),
+        "tags": ["a", "乙"],
+        "note": "n1",
         "raw": PictureBytes(b"\x01"),
-    }  # fmt: skip
+    }
     assert rows[1].values["at"] == "infinity", "only this row's time is unreadable, the others are kept"
 
 

@@ -25,9 +25,14 @@ def test_answers_and_where_the_first_one_starts(tmp_path: Path) -> None:
     answers = [{"text": "red hat", "answer_start": 4}, {"text": "red", "answer_start": 4}]
     (row,) = read(tmp_path, [article(question(answers=answers))])
     assert row == {
-        "id": "1", "title": "Hats", "paragraph": "1.1", "question": "Which hat?", "context": "The red hat.",
-        "answers": ["red hat", "red"], "answer_start": 4,
-    }  # fmt: skip
+        "id": "1",
+        "title": "Hats",
+        "paragraph": "1.1",
+        "question": "Which hat?",
+        "context": "The red hat.",
+        "answers": ["red hat", "red"],
+        "answer_start": 4,
+    }
 
 
 def test_an_impossible_question_has_no_answer(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_pictures_in_rows(client):
         ("..%2f..%2fetc%2fpasswd/predict", {"text": "x"}, 404, "no_such_path", "See /openapi.json"),
         ("support/dance", {"text": "x"}, 404, "no_such_path", "See /openapi.json"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_answered_is_refused_and_told_why(client, path, body, status, reason, said):
     refused(client.post(f"/v1/{path}", json=body), status, reason, said)
 
@@ -176,8 +176,13 @@ def test_openapi_has_an_example_for_each_action_that_is_answered(client):
     schema = client.get("/openapi.json").json()
     actions = {path: methods["post"] for path, methods in schema["paths"].items() if "post" in methods}
     assert {path.rpartition("/")[2] for path in actions} == {
-        "predict", "explain", "search", "recommend", "ask", "feedback",
-    }  # fmt: skip
+        "predict",
+        "explain",
+        "search",
+        "recommend",
+        "ask",
+        "feedback",
+    }
     examples = schema["components"]["schemas"]["PredictRequest"]["examples"]
     for body in examples:
         assert client.post("/v1/support/predict", json=body).status_code == 200

@@ -101,9 +101,13 @@ def test_without_a_registry_the_release_of_before_answers_and_says_so(tmp_path):
 
     def champion(**settings):
         return Champion(
-            "support", "champion", look_up=nobody, opened=lambda found: Runtime.open(found.folder),
-            door=lambda _: None, **settings,
-        )  # fmt: skip
+            "support",
+            "champion",
+            look_up=nobody,
+            opened=lambda found: Runtime.open(found.folder),
+            door=lambda _: None,
+            **settings,
+        )
 
     with pytest.raises(RegistryError, match="does not answer"):
         champion()

@@ -45,9 +45,14 @@ def test_a_correction_is_kept_with_its_row(runtime, log):
     assert line["at"].endswith("+00:00")
     del line["at"]
     assert line == {
-        "prediction": prediction.member.prediction, "row": 0, "task": "category", "target": "category", "label": "lamp",
-        "release": "a" * 64, "values": {"title": "a mug"},
-    }  # fmt: skip
+        "prediction": prediction.member.prediction,
+        "row": 0,
+        "task": "category",
+        "target": "category",
+        "label": "lamp",
+        "release": "a" * 64,
+        "values": {"title": "a mug"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -70,8 +75,9 @@ def test_what_there_is_not_is_refused(runtime, log, given, message):
 
 def test_only_predictions_have_labels(runtime, log):
     batch = one_row("x")
-    found = LoggedPrediction(batch=batch.__class__(**{**vars(batch), "action": "search"}), member=batch.members[0],
-                             machine={})  # fmt: skip
+    found = LoggedPrediction(
+        batch=batch.__class__(**{**vars(batch), "action": "search"}), member=batch.members[0], machine={}
+    )
     with pytest.raises(RequestError, match="is the answer to `search`, and only what was predicted has labels"):
         log.correct(found, runtime, row=0, task="category", label="lamp")
 
@@ -106,8 +112,9 @@ def test_numbers_and_several_labels():
 
 def test_a_click_names_its_user_by_a_pseudonym(log):
     log.click(user="ada@example.org", item="p01", event="buy", known={"p01"}.__contains__, columns=WEIGHTS)
-    log.click(prediction="20260131-0123456789abcdef", item="p01", event="view", known={"p01"}.__contains__,
-              columns=WEIGHTS)  # fmt: skip
+    log.click(
+        prediction="20260131-0123456789abcdef", item="p01", event="view", known={"p01"}.__contains__, columns=WEIGHTS
+    )
     first, second = lines(log, "clicks")
     assert (len(first["user"]), first["item"], first["event"]) == (16, "p01", "buy")
     assert second["user"] == "20260131-0123456789abcdef"

@@ -49,9 +49,13 @@ class Servers:
 
 def ask(servers, *, limits=None, is_open=False, client="127.0.0.1", headers=(), body=b'{"rows": []}'):
     app = front(
-        servers.call, limits=limits or Limits(), lost=(LostError,), busy=(BusyError,), is_open=is_open,
+        servers.call,
+        limits=limits or Limits(),
+        lost=(LostError,),
+        busy=(BusyError,),
+        is_open=is_open,
         told_lost=servers.lost.append,
-    )  # fmt: skip
+    )
     asked = Asked("POST", "/v1/shop/predict", b"a=1", [*headers], (client, 7), "http", body)
     answer = asyncio.run(answer_of(app, asked))
     return answer, dict(answer.headers), json.loads(answer.body)
@@ -61,9 +65,13 @@ def test_a_request_and_its_answer_go_through_as_they_are():
     answer, headers, said = ask(Servers(), headers=[(b"user-agent", b"mine"), (b"x-request-id", b"f" * 32)])
     assert answer.status == 200
     assert said == {
-        "scenario": "shop", "query": "a=1", "body": '{"rows": []}', "client": "127.0.0.1", "id": "f" * 32,
+        "scenario": "shop",
+        "query": "a=1",
+        "body": '{"rows": []}',
+        "client": "127.0.0.1",
+        "id": "f" * 32,
         "agent": "mine",
-    }  # fmt: skip
+    }
     assert [value for name, value in answer.headers if name == b"x-request-id"] == [b"f" * 32]
     assert headers[b"content-type"] == b"application/json"
 

@@ -67,8 +67,18 @@ def test_pages_of_this_machine_and_programs_may_ask(origin):
     check_origin(origin)
 
 
-@pytest.mark.parametrize("origin", ["null", "", "https://evil.example", "http://localhost.evil.example", "file://",
-                                    "chrome-extension://abc", "http://localhost@evil.example"])  # fmt: skip
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "",
+        "https://evil.example",
+        "http://localhost.evil.example",
+        "file://",
+        "chrome-extension://abc",
+        "http://localhost@evil.example",
+    ],
+)
 def test_pages_of_strangers_may_not(origin):
     with pytest.raises(Refused, match="no page of another site") as refused:
         check_origin(origin)

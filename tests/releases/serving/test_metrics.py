@@ -160,10 +160,16 @@ def test_ten_thousand_hostile_requests_add_no_series(metrics):
     for number in range(10_000):
         metrics.handled(
             handled(
-                method=anything(), route=anything(), scenario=anything(), refused=anything(), rows=1,
-                status=chance.choice([200, 429, number]), request_id=anything(), token=anything(),
+                method=anything(),
+                route=anything(),
+                scenario=anything(),
+                refused=anything(),
+                rows=1,
+                status=chance.choice([200, 429, number]),
+                request_id=anything(),
+                token=anything(),
             )
-        )  # fmt: skip
+        )
         metrics.batch(scenario=anything(), action=anything(), rows=number, seconds=1)
         metrics.waited(scenario=anything(), seconds=1)
         metrics.switched(anything(), ok=False)

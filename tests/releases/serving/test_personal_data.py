@@ -63,11 +63,17 @@ class Served:
         member = Member(prediction=new_prediction_id(), request="r1", place=0, rows=len(stored))
         assert self.log.add(
             ServedBatch(
-                scenario="shop", release=self.runtime.digest, action=action, rows=stored, options=options or {},
-                index=index_state(self.runtime, action), answers=self.intake.answer(answers), members=[member],
+                scenario="shop",
+                release=self.runtime.digest,
+                action=action,
+                rows=stored,
+                options=options or {},
+                index=index_state(self.runtime, action),
+                answers=self.intake.answer(answers),
+                members=[member],
                 exact=scored == stored,
             )
-        )  # fmt: skip
+        )
         return self.log.find(member.prediction)
 
     def known(self, item):

@@ -14,11 +14,25 @@ def test_an_id_says_its_day_and_none_is_like_another():
 
 @pytest.mark.parametrize(
     "given",
-    ["", "..", "../../etc/passwd", "20260131", "20260131-", "20260131-0123456789ABCDEF", "20260131-0123456789abcde",
-     "20260131-0123456789abcdef/..", "20260131-0123456789abcdef\n", "20261331-0123456789abcdef",
-     "２０２６0131-0123456789abcdef",
-     "00000000-0123456789abcdef", "20260131-0123456789abcdef\0", "*", "2026-01-31-0123456789abcdef", "x" * 5000],
-)  # fmt: skip
+    [
+        "",
+        "..",
+        "../../etc/passwd",
+        "20260131",
+        "20260131-",
+        "20260131-0123456789ABCDEF",
+        "20260131-0123456789abcde",
+        "20260131-0123456789abcdef/..",
+        "20260131-0123456789abcdef\n",
+        "20261331-0123456789abcdef",
+        "２０２６0131-0123456789abcdef",
+        "00000000-0123456789abcdef",
+        "20260131-0123456789abcdef\0",
+        "*",
+        "2026-01-31-0123456789abcdef",
+        "x" * 5000,
+    ],
+)
 def test_what_is_no_id_leads_to_no_path(given):
     with pytest.raises(
         RequestError, match=r"names no prediction\. Give the `prediction` of an answer, such as"

@@ -41,17 +41,27 @@ def test_a_prediction_is_found_by_its_id_within_its_batch(tmp_path, opened):
         for n in range(2)
     ]
     batch = ServedBatch(
-        scenario="shop", release="a" * 64, action="predict", options={"top": 5},
+        scenario="shop",
+        release="a" * 64,
+        action="predict",
+        options={"top": 5},
         rows=[{"title": f"红 mug {n}", "price": 0.1 * n, "picture": b"p" * (n + 1)} for n in range(6)],
-        answers=[{"score": 0.1 * n} for n in range(6)], members=members, exact=False, index="i1",
-    )  # fmt: skip
+        answers=[{"score": 0.1 * n} for n in range(6)],
+        members=members,
+        exact=False,
+        index="i1",
+    )
     assert log.add(batch)
     found = log.find(members[1].prediction)
     assert found.rows == batch.rows[3:]
     assert found.answers == batch.answers[3:]
     assert (found.batch.rows, found.batch.options, found.batch.index, found.batch.exact, found.batch.at) == (
-        batch.rows, batch.options, "i1", False, batch.at,
-    )  # fmt: skip
+        batch.rows,
+        batch.options,
+        "i1",
+        False,
+        batch.at,
+    )
     assert found.member == members[1]
     assert set(found.machine) >= {"cpu", "machine", "onnxruntime", "threads", "omp_num_threads"}
 

@@ -47,10 +47,17 @@ def served(runtime, log, action, rows, options, *, requests=1, **given):
     ]
     log.add(
         ServedBatch(
-            scenario=runtime.name, release=runtime.digest, action=action, rows=rows, options=options, members=members,
-            index=index_state(runtime, action), answers=perform(runtime, action, rows, options), **given,
+            scenario=runtime.name,
+            release=runtime.digest,
+            action=action,
+            rows=rows,
+            options=options,
+            members=members,
+            index=index_state(runtime, action),
+            answers=perform(runtime, action, rows, options),
+            **given,
         )
-    )  # fmt: skip
+    )
     return [one.prediction for one in members]
 
 

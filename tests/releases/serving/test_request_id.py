@@ -18,10 +18,20 @@ def test_a_callers_id_is_kept(own):
 @pytest.mark.parametrize(
     "given_id",
     [
-        None, "", "alice", "alice@example.org", "7d444840-9dc0-11d1-b245-5ffdce74fad2\n", "0" * 31, "0" * 33, "g" * 32,
-        "７d444840-9dc0-11d1-b245-5ffdce74fad2", "{7d444840-9dc0-11d1-b245-5ffdce74fad2}", "7d44-" * 8, "a" * 1_000_000,
+        None,
+        "",
+        "alice",
+        "alice@example.org",
+        "7d444840-9dc0-11d1-b245-5ffdce74fad2\n",
+        "0" * 31,
+        "0" * 33,
+        "g" * 32,
+        "７d444840-9dc0-11d1-b245-5ffdce74fad2",
+        "{7d444840-9dc0-11d1-b245-5ffdce74fad2}",
+        "7d44-" * 8,
+        "a" * 1_000_000,
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_not(given_id):
     own = request_id(given_id)
     assert own != given_id

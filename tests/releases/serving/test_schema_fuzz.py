@@ -14,9 +14,12 @@ from tests.support.small_bundle import release_small_bundle
 
 pytestmark = pytest.mark.slow
 CHECKS = (
-    "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
     "response_headers_conformance",
-)  # fmt: skip
+)
 EXAMPLES = 60
 
 

@@ -119,9 +119,16 @@ def test_a_body_that_comes_drop_by_drop_is_given_up_and_holds_nobody_up(guarded)
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1/../../etc/passwd/predict", "/v1/%2e%2e/predict", "/v1/..%2f..%2fetc%2fpasswd/predict", "/v1/support/../shop",
-     "//etc/passwd", "/v1/support%00/predict", "/v1/" + "x" * 5000 + "/predict"],
-)  # fmt: skip
+    [
+        "/v1/../../etc/passwd/predict",
+        "/v1/%2e%2e/predict",
+        "/v1/..%2f..%2fetc%2fpasswd/predict",
+        "/v1/support/../shop",
+        "//etc/passwd",
+        "/v1/support%00/predict",
+        "/v1/" + "x" * 5000 + "/predict",
+    ],
+)
 def test_paths_that_lead_elsewhere_lead_nowhere(guarded, path):
     url, store = guarded
     secret = store.create("walker", scopes=["predict", "search"]).secret

@@ -57,10 +57,19 @@ def test_a_request_is_one_line_of_json(path):
     (told,) = lines(path)
     assert told.pop("at").endswith("Z")
     assert told == {
-        "level": "info", "event": "handled", "request_id": "f" * 32, "method": "POST",
-        "route": "/v1/{scenario}/predict", "status": 200, "seconds": 0.01, "scenario": "shop", "rows": 2,
-        "bytes_in": 10, "bytes_out": 0, "prediction": "p1",
-    }  # fmt: skip
+        "level": "info",
+        "event": "handled",
+        "request_id": "f" * 32,
+        "method": "POST",
+        "route": "/v1/{scenario}/predict",
+        "status": 200,
+        "seconds": 0.01,
+        "scenario": "shop",
+        "rows": 2,
+        "bytes_in": 10,
+        "bytes_out": 0,
+        "prediction": "p1",
+    }
     assert path.stat().st_mode & 0o077 == 0
 
 

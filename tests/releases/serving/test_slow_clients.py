@@ -165,8 +165,10 @@ def test_extensions_and_trailers_without_end_are_cut_off(serve, flood):
 
 def test_trailers_do_not_become_headers_of_the_request(serve):
     with serve() as served, served.connect() as client:
-        client.sendall(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
-                       b"2\r\nab\r\n0\r\nAuthorization: Bearer late\r\n\r\n")  # fmt: skip
+        client.sendall(
+            b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"2\r\nab\r\n0\r\nAuthorization: Bearer late\r\n\r\n"
+        )
         assert whole(client).endswith(b"hello")
         assert b"authorization" not in dict(served.heads[0])
         assert served.bodies == [b"ab"]

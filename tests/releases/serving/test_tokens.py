@@ -64,8 +64,11 @@ def test_a_secret_opens_what_its_token_is_for(store):
     found = store.check(issued.secret)
     assert found == issued.token
     assert (found.name, found.scopes, found.scenarios, found.per_minute) == (
-        "till 3", ("predict", "search"), ("shop",), 60,
-    )  # fmt: skip
+        "till 3",
+        ("predict", "search"),
+        ("shop",),
+        60,
+    )
     assert found.expires == NOW + timedelta(days=90)
 
 

@@ -87,11 +87,18 @@ def test_a_request_and_its_parts_reach_the_collector(to):
     assert service == "polyloom"
     assert (whole.trace_id.hex(), whole.parent_span_id.hex()) == (TRACE, PARENT)
     assert attributes(whole) == {
-        "http.request.method": "POST", "http.route": ROUTE, "http.response.status_code": 200,
-        "http.request.body.size": 0, "http.response.body.size": 0, "polyloom.request_id": "f" * 32,
-        "polyloom.scenario": "shop", "polyloom.release": "abc", "polyloom.version": "3", "polyloom.rows": 2,
+        "http.request.method": "POST",
+        "http.route": ROUTE,
+        "http.response.status_code": 200,
+        "http.request.body.size": 0,
+        "http.response.body.size": 0,
+        "polyloom.request_id": "f" * 32,
+        "polyloom.scenario": "shop",
+        "polyloom.release": "abc",
+        "polyloom.version": "3",
+        "polyloom.rows": 2,
         "polyloom.prediction": "p1",
-    }  # fmt: skip
+    }
     queue, batch = spans["queue"][0], spans["batch"][0]
     assert {queue.parent_span_id, batch.parent_span_id} == {whole.span_id}
     assert queue.end_time_unix_nano - queue.start_time_unix_nano == pytest.approx(0.25e9, rel=1e-3)

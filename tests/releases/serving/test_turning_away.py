@@ -94,10 +94,12 @@ def test_a_full_scenario_refuses_on_the_same_connection_and_others_answer(held):
 @pytest.mark.parametrize(
     "special",
     [
-        b"Connection: close\r\n", b"Expect: 100-continue\r\n", b"Origin: http://127.0.0.1\r\n",
+        b"Connection: close\r\n",
+        b"Expect: 100-continue\r\n",
+        b"Origin: http://127.0.0.1\r\n",
         b"Content-Length: 99999999\r\n",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_plain_request_is_refused_the_usual_way(held, special):
     url, _, _ = held
     host, port = url.removeprefix("http://").split(":")

@@ -15,27 +15,46 @@ CHINESE = Conversation((Turn("标准配送要多少钱？", "4.90欧元。"),))
 
 @pytest.mark.parametrize(
     "question",
-    ["What about express?", "And for Germany?", "How long does it take?", "and returns?", "Is that free?", "Express?",
-     "How about on Sundays?", "Can they be returned?", "那退货呢？", "它要多久？", "这个可以退吗？", "退货呢？",
-     "周末呢"],
-)  # fmt: skip
+    [
+        "What about express?",
+        "And for Germany?",
+        "How long does it take?",
+        "and returns?",
+        "Is that free?",
+        "Express?",
+        "How about on Sundays?",
+        "Can they be returned?",
+        "那退货呢？",
+        "它要多久？",
+        "这个可以退吗？",
+        "退货呢？",
+        "周末呢",
+    ],
+)
 def test_they_lean(question):
     assert leans(question)
 
 
 @pytest.mark.parametrize(
     "question",
-    ["How long does delivery take?", "What is the price of the red hat?", "Is there a shop in Berlin?",
-     "标准配送需要多久？", "怎么退换有问题的商品？", "How do I return something that I ordered yesterday?"],
-)  # fmt: skip
+    [
+        "How long does delivery take?",
+        "What is the price of the red hat?",
+        "Is there a shop in Berlin?",
+        "标准配送需要多久？",
+        "怎么退换有问题的商品？",
+        "How do I return something that I ordered yesterday?",
+    ],
+)
 def test_they_stand_alone(question):
     assert not leans(question) or question.startswith("How do I return")
 
 
 def test_a_follow_up_is_asked_in_two_ways():
     assert standalone("What about returns?", DELIVERY) == (
-        "What about returns?", "How much is standard delivery? returns?",
-    )  # fmt: skip
+        "What about returns?",
+        "How much is standard delivery? returns?",
+    )
     assert standalone("How long does it take?", DELIVERY)[1] == "How much is standard delivery? How long does it take?"
     assert standalone("那加急呢？", CHINESE) == ("那加急呢？", "标准配送要多少钱？ 加急")
 

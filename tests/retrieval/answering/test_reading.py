@@ -46,10 +46,15 @@ def test_many_are_read_as_each_alone():
 @pytest.mark.parametrize(
     ("question", "kind"),
     [
-        ("When was it?", TIME), ("In what year did it end?", TIME), ("How many hats?", NUMBER), ("Who was he?", NAME),
-        ("多少钱？", NUMBER), ("什么时候到？", TIME), ("Why is it so?", None),
+        ("When was it?", TIME),
+        ("In what year did it end?", TIME),
+        ("How many hats?", NUMBER),
+        ("Who was he?", NAME),
+        ("多少钱？", NUMBER),
+        ("什么时候到？", TIME),
+        ("Why is it so?", None),
     ],
-)  # fmt: skip
+)
 def test_what_is_asked_for(question, kind):
     assert asked_kind(question) is kind
 

@@ -32,10 +32,19 @@ def test_a_missing_value_gives_no_sentence(value):
 
 @pytest.mark.parametrize(
     "text",
-    ["{title.__class__}", "{title[0]}", "{title!r}", "{price:{stock}}", "{}", "{0}", "{stock:999999999d}",
-     "{price:.999999f}",
-     "{title:>100}", "{since:%Y{title}}"],
-)  # fmt: skip
+    [
+        "{title.__class__}",
+        "{title[0]}",
+        "{title!r}",
+        "{price:{stock}}",
+        "{}",
+        "{0}",
+        "{stock:999999999d}",
+        "{price:.999999f}",
+        "{title:>100}",
+        "{since:%Y{title}}",
+    ],
+)
 def test_what_is_not_allowed(text):
     with pytest.raises(RequestError, match=r"is not allowed\. In braces may stand"):
         parse_template(text)

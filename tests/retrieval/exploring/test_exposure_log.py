@@ -12,9 +12,15 @@ from retrieval.exploring.exposure_log import ExposureLog, place_of
 
 def exposure(user="ann", **changes):
     own = {
-        "at": 12.5, "user": user_hash(user, key=b"k"), "candidates": ("a", "b"), "chosen": 1, "propensity": 0.25,
-        "policy": "thompson", "version": "6", "contexts": ((1.0, 0.0), (0.5, 2.0)),
-    }  # fmt: skip
+        "at": 12.5,
+        "user": user_hash(user, key=b"k"),
+        "candidates": ("a", "b"),
+        "chosen": 1,
+        "propensity": 0.25,
+        "policy": "thompson",
+        "version": "6",
+        "contexts": ((1.0, 0.0), (0.5, 2.0)),
+    }
     return Exposure(**{**own, **changes})
 
 
@@ -135,6 +141,10 @@ def test_what_is_read_are_arrays(log):
     log.reward(one.id, 1, at=0.0)
     known = log.choices()
     assert {field.name for field in dataclasses.fields(known)} == {
-        "contexts", "chosen", "propensities", "rewards", "users",
-    }  # fmt: skip
+        "contexts",
+        "chosen",
+        "propensities",
+        "rewards",
+        "users",
+    }
     assert np.array_equal(known.contexts[0], [[1.0, 0.0], [0.5, 2.0]])

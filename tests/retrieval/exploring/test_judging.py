@@ -15,16 +15,22 @@ def simulated(number, *, users, seed=0):
     random = np.random.default_rng(seed)
     chosen = random.choice(3, size=number, p=LOGGING)
     return LoggedChoices(
-        contexts=(np.eye(3),) * number, chosen=chosen, propensities=LOGGING[chosen],
-        rewards=(random.random(number) < TRUE[chosen]).astype(float), users=random.integers(users, size=number),
-    )  # fmt: skip
+        contexts=(np.eye(3),) * number,
+        chosen=chosen,
+        propensities=LOGGING[chosen],
+        rewards=(random.random(number) < TRUE[chosen]).astype(float),
+        users=random.integers(users, size=number),
+    )
 
 
 def test_estimates_hold_the_truth():
     found = {one.policy: one for one in judged(simulated(2_000, users=200))}
     truths = {
-        "as shown": LOGGING @ TRUE, "recommender's best": 0.2, "bandit's best": 0.7, "uniform": TRUE.mean(),
-    }  # fmt: skip
+        "as shown": LOGGING @ TRUE,
+        "recommender's best": 0.2,
+        "bandit's best": 0.7,
+        "uniform": TRUE.mean(),
+    }
     assert list(found) == list(truths)
     for name, truth in truths.items():
         assert found[name].low <= truth <= found[name].high, name
@@ -42,9 +48,12 @@ def test_what_is_as_shown_has_the_logged_propensities():
 
 def test_the_learned_best_does_not_know_the_users_own_rewards():
     log = LoggedChoices(
-        contexts=(np.eye(2),) * 40, chosen=np.array([0, 1] * 20), propensities=np.full(40, 0.5),
-        rewards=np.array([1.0, 0.0] * 10 + [0.0, 1.0] * 10), users=np.repeat([0, 1], 20),
-    )  # fmt: skip
+        contexts=(np.eye(2),) * 40,
+        chosen=np.array([0, 1] * 20),
+        propensities=np.full(40, 0.5),
+        rewards=np.array([1.0, 0.0] * 10 + [0.0, 1.0] * 10),
+        users=np.repeat([0, 1], 20),
+    )
     # Either user's rewards say the opposite of the other's.
     assert [int(own.argmax()) for own in learned_best(log)] == [1] * 20 + [0] * 20
 

@@ -18,9 +18,12 @@ EYE = np.eye(2)
 def log_of(chosen, propensities, rewards, *, contexts=EYE, users=None):
     chosen = np.asarray(chosen)
     return LoggedChoices(
-        contexts=(contexts,) * len(chosen), chosen=chosen, propensities=np.asarray(propensities, dtype=float),
-        rewards=np.asarray(rewards, dtype=float), users=users,
-    )  # fmt: skip
+        contexts=(contexts,) * len(chosen),
+        chosen=chosen,
+        propensities=np.asarray(propensities, dtype=float),
+        rewards=np.asarray(rewards, dtype=float),
+        users=users,
+    )
 
 
 def simulated(number, *, seed, users=None):

@@ -82,6 +82,13 @@ def test_a_summary_holds_all_measures():
     found = summary(LISTS, RELEVANT, takers=np.ones(5), users=3, vectors=np.eye(5))
     assert found["recall"] == pytest.approx((2 / 3 + 1) / 2)
     assert set(found) == {
-        "ndcg", "precision", "recall", "average_precision", "coverage", "novelty_bits", "popularity_percentile",
-        "exposure_gini", "list_diversity",
-    }  # fmt: skip
+        "ndcg",
+        "precision",
+        "recall",
+        "average_precision",
+        "coverage",
+        "novelty_bits",
+        "popularity_percentile",
+        "exposure_gini",
+        "list_diversity",
+    }

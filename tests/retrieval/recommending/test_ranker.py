@@ -74,8 +74,11 @@ def test_from_disk_it_is_the_same(ranker, tmp_path):
     again = Ranker.load(tmp_path / "ranker")
     assert np.array_equal(again.scores(features), ranker.scores(features))
     assert (again.names, again.fallback, again.held_out, again.note) == (
-        NAMES, "two_tower", ranker.held_out, None,
-    )  # fmt: skip
+        NAMES,
+        "two_tower",
+        ranker.held_out,
+        None,
+    )
     with pytest.raises(DataError, match="is there already"):
         ranker.save(tmp_path / "ranker")
 

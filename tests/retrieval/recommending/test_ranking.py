@@ -47,9 +47,15 @@ def test_a_column_that_is_gone_is_unknown_and_one_that_is_not_asked_for_is_none(
 def test_rows_by_hand():
     columns = Columns([0, 2], ["ease", "content"], facts(), np.array([7.0, 6, 5, 4, 3]))
     assert columns.names == (
-        "ease", "content", "blend", "recent_popularity", "price_position", "price_distance", "age_days",
+        "ease",
+        "content",
+        "blend",
+        "recent_popularity",
+        "price_position",
+        "price_distance",
+        "age_days",
         "category_share",
-    )  # fmt: skip
+    )
     rows = columns.rows(HISTORY, PARTS, np.array([1, 3, 4]), now=3 * 86_400.0)
     expected = [
         [2, 0, 2, 6, 1, np.log(2), 2, 0],
