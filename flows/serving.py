@@ -20,6 +20,7 @@ from releases.serving.limits import Limits
 from releases.serving.loopback import check_binding, check_host, check_origin, is_loopback
 from releases.serving.metrics import Metrics
 from releases.serving.prediction_log import PredictionLog
+from releases.serving.priority import compute_behind_others
 from releases.serving.rate_limits import RateLimits
 from releases.serving.refusal import REASONS
 from releases.serving.routes import TEMPLATES
@@ -118,7 +119,8 @@ def opened(wanted: Mapping[str, str], opening: Opening, progress: Progress) -> d
     """The champions by scenario, several opened at once."""
     with (
         progress.stage("open releases", total=len(wanted), unit="releases") as bar,
-        ThreadPoolExecutor(OPENED_AT_ONCE) as pool,
+        # What a thread opens computes in threads that come from it.
+        ThreadPoolExecutor(OPENED_AT_ONCE, initializer=compute_behind_others) as pool,
     ):
         found = {}
         for champion in pool.map(opening.champion, wanted, wanted.values()):

@@ -12,6 +12,7 @@ from typing import Any
 from polyloom.errors import PolyloomError, RegistryError
 from releases.registry_lookup import Lookup, Named
 from releases.runtime import Runtime
+from releases.serving.priority import compute_behind_others
 
 Open = Callable[[Named], Runtime]
 # A release that cannot be opened is not read anew at every look: each time costs all of its bytes.
@@ -130,6 +131,7 @@ class Champion:
 
     def _watch(self) -> None:
         """Look again and again; what one look dies of, the next does not."""
+        compute_behind_others()
         while not self._closed.wait(self._poll_seconds):
             before = self.served.digest
             try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from releases.serving.pace import Pace
+from releases.serving.priority import compute_behind_others
 from releases.serving.refusal import Refused, seconds_to_wait
 
 Run = Callable[[Sequence["Work"]], Sequence[Any]]
@@ -143,6 +144,7 @@ class Lane:
 
     def _work(self) -> None:
         """One thread: batch after batch, until closed and empty."""
+        compute_behind_others()
         while batch := self._next():
             began = time.monotonic()
             results = self._results(batch)
