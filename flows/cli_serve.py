@@ -14,6 +14,7 @@ import click
 
 from flows.cli_options import AS_JSON
 from flows.cli_output import emit
+from flows.serving_record import forgotten_at_the_end, note_server
 from polyloom.errors import RequestError
 
 AT_LEAST_ONE = click.IntRange(min=1)
@@ -133,9 +134,10 @@ def run(options: Any, *, port: int, certificate: Path | None, private_key: Path 
     app = create_app(service, origins=options.origins)
 
     def ready(running: Running) -> None:
+        note_server(running.url)
         emit(told(running.url, service)) if as_json else click.echo("\n".join(lines(running.url, service)))
 
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), forgotten_at_the_end():
         serve(app, service, at=at, clients=ClientLimits(), ready=ready)
 
 

@@ -3,7 +3,16 @@
 import streamlit as st
 
 from ui import links, look
-from ui.views import ask_page, home_page, predict_page, recommend_page, release_page, runs_page, search_page
+from ui.views import (
+    ask_page,
+    home_page,
+    predict_page,
+    recommend_page,
+    release_page,
+    runs_page,
+    search_page,
+    serving_page,
+)
 
 
 def main() -> None:
@@ -18,6 +27,7 @@ def main() -> None:
         "recommend": st.Page(recommend_page.show, title="Recommend", icon=":material/recommend:", url_path="recommend"),
         "predict": st.Page(predict_page.show, title="Predict", icon=":material/label:", url_path="predict"),
         "runs": st.Page(runs_page.show, title="Runs", icon=":material/timeline:", url_path="runs"),
+        "serving": st.Page(serving_page.show, title="Serving", icon=":material/dns:", url_path="serving"),
         "release": st.Page(release_page.show, title="Release", icon=":material/inventory_2:", url_path="release"),
     }
     links.remember(pages)

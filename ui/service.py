@@ -53,6 +53,7 @@ from ui.following import (
     submit_run,
     waiting_state,
 )
+from ui.serving import Kept, ServedScenario, Serving, kept_predictions, server_url, serving
 from ui.uses import Explored, Offered, ask, explore, explores, exposures, feedback, recommend, users
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "Inputs",
     "Item",
     "Judged",
+    "Kept",
     "KnownRow",
     "Links",
     "Offered",
@@ -83,6 +85,8 @@ __all__ = [
     "Results",
     "RunView",
     "Runtime",
+    "ServedScenario",
+    "Serving",
     "StageView",
     "approve",
     "ask",
@@ -98,6 +102,7 @@ __all__ = [
     "history",
     "inputs_of",
     "items_of",
+    "kept_predictions",
     "known_runs",
     "links_of",
     "metric_series",
@@ -113,6 +118,8 @@ __all__ = [
     "scenario_names",
     "search",
     "seen_picture",
+    "server_url",
+    "serving",
     "state_folder",
     "submit_run",
     "users",

@@ -28,7 +28,7 @@ def find_logged(folder: Path, prediction: str, *, scenario: str | None = None) -
                 return LoggedPrediction(batch=batch, member=Member(**member), machine=line["machine"])
     raise RequestError(
         f"There is no prediction {prediction} in {folder}. It may be of another machine or scenario, older than what "
-        "is kept, or the log could not keep it: the server's `/health` says how its log stands."
+        "is kept, or the log could not keep it: the server's `/ready` says how its log stands."
     )
 
 

@@ -42,7 +42,7 @@ class Metrics:
         )
         self._latency = Histogram(
             "polyloom_request_seconds",
-            "From the first byte of a request to the last of its answer.",
+            "From the first byte of a request to the last of its answer, where it was not refused (4xx).",
             ("route", "scenario"),
             registry=own,
             buckets=SECONDS,
@@ -78,7 +78,9 @@ class Metrics:
         told = self._known.clean(handled)
         scenario = one_of(self._known.scenarios, told.scenario)
         self._requests.labels(told.route, scenario, told.status or OTHER).inc()
-        self._latency.labels(told.route, scenario).observe(told.seconds)
+        # Thousands of quick refusals would hide that answers are slow.
+        if not 400 <= told.status < 500:
+            self._latency.labels(told.route, scenario).observe(told.seconds)
         if told.refused:
             self._refusals.labels(told.refused).inc()
         if told.rows and not told.refused:

@@ -20,6 +20,7 @@ PAGES = {
     "predict": "/predict?scenario=shop&q=green+lamp",
     "runs": "/runs",
     "run": "/runs?run=shop/run-done",
+    "serving": "/serving",
     "release": "/release?scenario=shop",
 }
 

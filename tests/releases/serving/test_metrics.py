@@ -67,6 +67,15 @@ def test_a_refusal_is_counted_by_its_reason_and_its_rows_are_not(metrics):
     assert ("polyloom_rows_total", ("scenario", "shop")) not in samples(metrics)
 
 
+def test_how_long_answers_take_is_not_hidden_by_quick_refusals(metrics):
+    labels = {"route": "/v1/{scenario}/predict", "scenario": "shop"}
+    metrics.handled(handled(scenario="shop", status=429, refused="busy", seconds=0.0))
+    metrics.handled(handled(scenario="shop", status=504, refused="too_slow", seconds=29.0))
+    assert value(metrics, "polyloom_requests_total", **labels, status="429") == 1
+    assert value(metrics, "polyloom_request_seconds_count", **labels) == 1
+    assert value(metrics, "polyloom_request_seconds_sum", **labels) == 29.0
+
+
 def test_batches_and_waits(metrics):
     metrics.batch(scenario="shop", action="predict", rows=8, seconds=0.02)
     metrics.waited(scenario="shop", seconds=0.001)
