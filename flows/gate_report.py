@@ -3,6 +3,7 @@
 import base64
 import html
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def write_gate_report(
         ("Slices", slice_table(verdict)),
         ("Limits", limit_table(verdict)),
         ("Loaded elsewhere", load_rows(verdict)),
+        ("Shadow traffic", shadow_rows(verdict)),
     ]
     tables = [("", (("what", "value"), facts)), *(one for one in tables if one[1][1])]
     markdown = [f"# {head}", verdict["reason"], *(markdown_table(name, table) for name, table in tables)]
@@ -109,6 +111,21 @@ def load_rows(verdict: Mapping[str, Any]) -> Table:
     """How the release did in a process of its own."""
     found = verdict["load_test"] or {}
     return ("what", "value"), [[name.replace("_", " "), f"{value:g}"] for name, value in found.items()]
+
+
+def shadow_rows(verdict: Mapping[str, Any]) -> Table:
+    """What it says to the rows that the champion was asked for."""
+    found = verdict["shadow"]
+    if not found:
+        return (), []
+    first, last = (f"{datetime.fromtimestamp(found[name], UTC):%Y-%m-%d %H:%M}" for name in ("first", "last"))
+    rows = [["rows asked of the champion", f"{found['rows']:,}, {first} to {last} (UTC)"]]
+    rows.append(["cannot be answered", f"{found['failed']:,}{': ' if found['why'] else ''}{found['why']}"])
+    for task, share in found["changed"].items():
+        moved = found["moved"].get(task)
+        kept = "" if moved is None else f"; the others' probability moves by {moved:.3f} in the mean"
+        rows.append([f"answers changed, {task}", f"{share:.1%}{kept}"])
+    return ("what", "value"), rows
 
 
 def interval(figures: Mapping[str, Any]) -> str:

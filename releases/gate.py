@@ -26,7 +26,8 @@ class Verdict:
 
     `low` and `high` bound the difference to the champion, or the challenger's own value when there is none. `mcnemar`
     is the exact p-value of McNemar's test where each row is right or wrong. `rows_digest` says which rows were judged;
-    `slices`, `limits` and `load_test` are there where the scenario asks for them.
+    `slices`, `limits` and `load_test` are there where the scenario asks for them, `shadow` where a server kept what the
+    champion was asked.
     """
 
     passed: bool
@@ -46,6 +47,7 @@ class Verdict:
     slices: tuple[SliceVerdict, ...] = ()
     limits: tuple[Mapping[str, Any], ...] = ()
     load_test: Mapping[str, float] | None = None
+    shadow: Mapping[str, Any] | None = None
 
 
 def judge(

@@ -6,7 +6,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from flows.gate_report import write_gate_report
-from flows.stages.gate_limits import CALIBRATION, SIZE, UNITS, allowed_limits, limits_of, loaded_elsewhere, size_of
+from flows.stages.gate_limits import (
+    CALIBRATION,
+    SIZE,
+    UNITS,
+    allowed_limits,
+    limits_of,
+    loaded_elsewhere,
+    shadowed_by,
+    size_of,
+)
 from flows.stages.gate_scoring import Scored, Trial, champion_scored, scored, trial_of
 from flows.stages.job import Job
 from polyloom.durable import write_json
@@ -18,6 +27,7 @@ from releases.gate_slices import SliceVerdict, judge_slices
 from releases.load_test import LoadTest
 from releases.registry import Registered
 from releases.runtime import Runtime
+from releases.shadow import Shadow
 
 # Which run made the champion that was judged against.
 AGAINST = "against.json"
@@ -26,7 +36,7 @@ AGAINST = "against.json"
 def pass_gate(
     job: Job, bundle: Path, version: str, champion: Registered | None, *, tracking_uri: str, progress: Progress
 ) -> Verdict:
-    """The verdict on a registered challenger: its metric, its slices, its limits, and whether it loads elsewhere."""
+    """The verdict on a registered challenger: its metric, slices and limits, and whether it answers elsewhere, too."""
     trial = trial_of(job)
     runtime = Runtime.open(bundle)
     own = scored(runtime, trial, progress=progress)
@@ -45,15 +55,17 @@ def pass_gate(
     )
     loaded, problem = loaded_elsewhere(job, runtime, version, trial, tracking_uri=tracking_uri)
     slices = slices_of(job, runtime, trial, own, other)
-    found = limits_of(job, bundle, own, loaded)
+    shadowed = shadowed_by(job, runtime, champion)
+    found = limits_of(job, bundle, own, loaded, shadowed)
     against = {CALIBRATION: None if other is None else other.calibration_error, SIZE: size_of(champion)}
-    allowed = allowed_limits(job)
+    allowed = allowed_limits(job, shadowed)
     judged = whole(
         replace(verdict, rows_digest=trial.digest),
         slices=slices,
         limits=limits(allowed, found, units=UNITS, champion=against),
-        problem=problem,
+        problems=[one for one in (problem, shadowed and shadowed.problem) if one],
         loaded=loaded,
+        shadowed=shadowed,
     )
     write_report(job, judged, version=version, champion=champion)
     return judged
@@ -86,13 +98,14 @@ def whole(
     *,
     slices: Sequence[SliceVerdict],
     limits: Sequence[Limit],
-    problem: str | None,
+    problems: Sequence[str],
     loaded: LoadTest | None,
+    shadowed: Shadow | None,
 ) -> Verdict:
     """A verdict on everything: each thing that refuses stands in the reason."""
     against = [f"{limit.reason}" for limit in limits if not limit.passed]
     against += [f"{one.column} = {one.value} ({one.rows:,} rows): {one.reason}" for one in slices if not one.passed]
-    against += [problem] if problem else []
+    against += problems
     times = (
         None
         if loaded is None
@@ -110,6 +123,7 @@ def whole(
         slices=tuple(slices),
         limits=tuple(limit._asdict() for limit in limits),
         load_test=times,
+        shadow=None if shadowed is None else shadowed.to_json(),
     )
 
 

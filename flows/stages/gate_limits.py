@@ -16,36 +16,58 @@ from releases.load_test import LoadTest, load_test, told
 from releases.readable_rows import readable_rows
 from releases.registry import Registered
 from releases.runtime import Runtime
+from releases.serving.recent import recent_batches
+from releases.shadow import PREDICT, Shadow, shadow
 
 # So many test rows are asked one by one in a process of its own.
 LOADED_ROWS = 100
 # Two processes of one machine agree in all but the last digits.
 SAME = 1e-4
 CALIBRATION, LATENCY, SIZE, MISSING = "calibration error", "p95 latency", "size", "loss without"
+SHADOW = "answers changed in shadow traffic"
 UNITS = {LATENCY: " ms", SIZE: " MB"}
 
 
-def allowed_limits(job: Job) -> dict[str, float]:
+def allowed_limits(job: Job, shadowed: Shadow | None) -> dict[str, float]:
     """What the scenario allows at most, by the name of the limit."""
     given = job.scenario.gate.limits
-    single = {CALIBRATION: given.calibration_error, LATENCY: given.p95_milliseconds, SIZE: given.megabytes}
+    single = {
+        CALIBRATION: given.calibration_error,
+        LATENCY: given.p95_milliseconds,
+        SIZE: given.megabytes,
+        SHADOW: None if shadowed is None else given.shadow_changes,
+    }
     found = {name: most for name, most in single.items() if most is not None}
     return found | {f"{MISSING} {name}": most for name, most in given.missing_loss.items()}
 
 
-def limits_of(job: Job, bundle: Path, own: Scored, loaded: LoadTest | None) -> dict[str, float | None]:
+def limits_of(
+    job: Job, bundle: Path, own: Scored, loaded: LoadTest | None, shadowed: Shadow | None
+) -> dict[str, float | None]:
     """What was found of each thing that a limit may be set for."""
+    task = job.scenario.gate.metric.partition(".")[0]
     found: dict[str, float | None] = {
         CALIBRATION: own.calibration_error,
         LATENCY: None if loaded is None else loaded.p95_milliseconds,
         SIZE: megabytes(bundle),
+        SHADOW: None if shadowed is None else shadowed.changed.get(task),
     }
-    task = job.scenario.gate.metric.partition(".")[0]
     worth: Mapping[str, Any] = read_json(bundle / "metrics.json")[task].get("modalities", {})
     for name, own_worth in worth.items():
         intact, removed = own_worth["intact"], (own_worth["removed"] or {}).get("value")
         found[f"{MISSING} {name}"] = None if intact is None or removed is None else intact - removed
     return found
+
+
+def shadowed_by(job: Job, runtime: Runtime, champion: Registered | None) -> Shadow | None:
+    """How the challenger does on what the champion was asked of late; None where no server kept any of it."""
+    most = job.scenario.gate.shadow_rows
+    if champion is None or not most:
+        return None
+    asked = recent_batches(
+        home() / "predictions", job.scenario.name, release=champion.digest, action=PREDICT, rows=most
+    )
+    return shadow(runtime, asked)
 
 
 def size_of(champion: Registered | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The predictions that were kept last, newest first, out of the ends of the logs' files."""
+"""What was kept last, newest first, out of the ends of the logs' files."""
 
 import contextlib
 import json
@@ -9,11 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from releases.serving.prediction_files import SUFFIX
+from polyloom.errors import RequestError
+from releases.serving.prediction_files import BLOBS, SUFFIX
+from releases.serving.served_batch import ServedBatch
 
-TAIL_BYTES = 1 << 18
 MOST_FILES = 32
-"""No more is read: a page that is looked at again and again must not read a day."""
+TAIL_BYTES = 1 << 18
+"""Of each file no more is read to show predictions: a page that is looked at again and again must not read a day."""
+BATCHES_BYTES = 64 << 20
+"""Of each file no more is read to run batches again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,26 +35,47 @@ class Kept:
 
 def recent(folder: Path, *, count: int) -> list[Kept]:
     """At most `count` predictions of all scenarios whose logs lie in a folder; fewer where their lines are long."""
-    found = [kept for path in _files(folder) for line in _last_lines(path, count) for kept in _members(line)]
+    found: list[Kept] = []
+    for path in _files(folder, "*/*/*"):
+        for number, line in enumerate(_lines(path, TAIL_BYTES)):
+            if number >= count:
+                break
+            found += _members(line)
     return sorted(found, key=lambda one: one.at, reverse=True)[:count]
 
 
-def _files(folder: Path) -> list[Path]:
+def recent_batches(folder: Path, scenario: str, *, release: str, action: str, rows: int) -> list[ServedBatch]:
+    """The batches of a release (a digest) and an action that ran last, newest first, with about `rows` rows in all.
+
+    Only those of which the model saw what is kept, and whose pictures are still there.
+    """
+    found: list[ServedBatch] = []
+    for path in _files(folder / scenario, "*/*"):
+        for line in _lines(path, BATCHES_BYTES):
+            if sum(len(batch.rows) for batch in found) >= rows:
+                return found
+            if (line["release"], line["action"], line["exact"]) == (release, action, True):
+                with contextlib.suppress(RequestError):
+                    found.append(ServedBatch.from_json(line, path.parent / BLOBS))
+    return found
+
+
+def _files(folder: Path, below: str) -> list[Path]:
     """The files that were written to last, each of one process on one day."""
     times: dict[Path, float] = {}
-    for path in folder.glob(f"*/*/*{SUFFIX}"):
+    for path in folder.glob(f"{below}{SUFFIX}"):
         with contextlib.suppress(OSError):
             times[path] = path.stat().st_mtime
     return sorted(times, key=lambda path: times[path], reverse=True)[:MOST_FILES]
 
 
-def _last_lines(path: Path, count: int) -> Iterator[dict[str, Any]]:
-    """The last whole lines as objects; what a crash cut off is passed over, and a file that has just gone is empty."""
+def _lines(path: Path, most_bytes: int) -> Iterator[dict[str, Any]]:
+    """The whole lines from the last on; what a crash cut off is passed over, and a file that has just gone is empty."""
     with contextlib.suppress(OSError), path.open("rb") as stream:
-        start = max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES)
+        start = max(0, stream.seek(0, os.SEEK_END) - most_bytes)
         stream.seek(start)
-        lines = stream.read(TAIL_BYTES).split(b"\n")
-        for line in lines[1 if start else 0 :][-count - 1 :]:
+        lines = stream.read(most_bytes).split(b"\n")
+        for line in reversed(lines[1 if start else 0 :]):
             with contextlib.suppress(ValueError):
                 yield json.loads(line)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import yaml
@@ -14,9 +15,14 @@ from flows.stages.gate_scoring import trial_of
 from flows.stages.release import registry
 from polyloom.durable import read_json
 from polyloom.errors import IntegrityError, ScenarioError
+from polyloom.home import home
 from polyloom.progress import SILENT
 from releases.load_test import load_test
 from releases.runtime import Runtime
+from releases.serving.acts import perform
+from releases.serving.prediction_files import DayFiles
+from releases.serving.prediction_id import new_prediction_id
+from releases.serving.served_batch import Member, ServedBatch
 from tests.flows.test_zero_shot import write_wishes
 from tests.support.stage_runs import job_for, packaged
 
@@ -109,6 +115,51 @@ def test_whatever_refuses_stands_in_the_reason(gated, change, said):
     assert not verdict.passed
     assert pytest.approx(verdict.challenger_value) == asked(gated, 1, champion).challenger_value
     assert re.search(said, verdict.reason)
+
+
+def keep(gated, rows, *, labels=None):
+    """What a server would have kept of the champion's answers to some rows."""
+    runtime = Runtime.open(gated[3][0])
+    answers = perform(runtime, "predict", rows, {})
+    for answer, label in zip(answers, labels or (), strict=False):
+        answer["answers"]["label"]["label"] = label
+    member = Member(prediction=new_prediction_id(), request="r", place=0, rows=len(rows))
+    batch = ServedBatch(
+        scenario="wishes", release=runtime.digest, action="predict", rows=rows, answers=answers, members=[member]
+    )
+    DayFiles(home() / "predictions").write([batch])
+
+
+@pytest.fixture
+def kept_nothing(gated):
+    yield
+    shutil.rmtree(home() / "predictions", ignore_errors=True)
+
+
+def test_what_the_champion_was_asked_is_asked_again(gated, kept_nothing):
+    assert asked(gated, 1, gated[-1]).shadow is None
+    keep(gated, [{"text": "the red shoe"}, {"text": "my lost card"}], labels=["another"])
+    verdict = asked(gated, 1, gated[-1])
+    assert verdict.passed, verdict.reason
+    assert (verdict.shadow["rows"], verdict.shadow["failed"]) == (2, 0)
+    assert 0.5 <= verdict.shadow["changed"]["label"] <= 1
+    text = (report_folder(gated[2][1]) / MARKDOWN).read_text(encoding="utf-8")
+    assert "## Shadow traffic" in text
+    assert "answers changed, label" in text
+    json.dumps(verdict.shadow)
+
+
+def test_a_limit_on_changed_answers_binds_only_where_something_was_asked(gated, kept_nothing):
+    _, uri, _, bundles, versions, champion = gated
+
+    def judged(*changes):
+        job = job_for(gated[0] / "wishes.yaml", "recipe.seed=2", "gate.limits.shadow_changes=0.1", *changes)
+        return pass_gate(job, bundles[1], versions[1], champion, tracking_uri=uri, progress=SILENT)
+
+    assert judged().passed
+    keep(gated, [{"text": "the red shoe"}, {"text": "my lost card"}], labels=["another", "another"])
+    assert "answers changed in shadow traffic of 1 exceeds the limit of 0.1" in judged().reason
+    assert judged("gate.shadow_rows=0").passed
 
 
 def test_a_release_that_cannot_be_loaded_from_the_registry_is_told(gated):
