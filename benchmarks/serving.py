@@ -3,7 +3,7 @@
 `throughput` beside `mlflow models serve` of the same release, `switching` of champions under load, `overload` of ten
 times the capacity, `replay` of what was served, `start`. All of it on this machine alone: the load comes from a
 process beside the server, which takes its share of the processor. The releases are those of the demo, made in
-`bench/serving` of the state folder where they are not there yet.
+`bench/serving` of the state folder where they are not there yet; with `--set` in a folder beside it.
 """
 
 import argparse
@@ -18,6 +18,14 @@ def main() -> None:
     """Run the benchmark and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=(),
+        metavar="KEY=VALUE",
+        dest="changes",
+        help="Changes of the scenario `support`, such as export.runtime=openvino_bf16.",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="How often each side of `throughput` has its turn.")
     parser.add_argument("--seconds", type=float, default=15.0, help="How long such a turn is.")
     parser.add_argument("--peer-workers", type=int, help="Processes of the peer; by default as MLflow has it, one.")
@@ -38,7 +46,7 @@ def figures(asked: argparse.Namespace) -> list[Figure]:
     from benchmarks.serving_switching import switching_figures
     from benchmarks.serving_throughput import throughput_figures
 
-    home = serving_home()
+    home = serving_home(asked.changes)
     parts = {
         "start": lambda: start_figures(home),
         "throughput": lambda: throughput_figures(

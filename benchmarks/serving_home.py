@@ -1,9 +1,10 @@
 """A state folder for the benchmark alone, with both demo scenarios released: whoever measures keeps their champions."""
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +23,10 @@ REFUSED_BY_GATE = 3
 
 @dataclass(frozen=True)
 class ServingHome:
-    """The folder; made once, used again until it is removed."""
+    """The folder; made once, used again until it is removed. `changes` are of the scenario, `KEY=VALUE`."""
 
     folder: Path
+    changes: tuple[str, ...] = ()
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -62,15 +64,17 @@ class ServingHome:
 
     def run(self, scenario: str, *options: str) -> None:
         """Release a scenario, or leave it as it is where nothing changed; the gate may refuse it."""
-        command = [sys.executable, "-m", "flows.cli", "run", scenario, *options, "--json"]
+        changed = [part for change in self.changes if scenario == SCENARIO for part in ("--set", change)]
+        command = [sys.executable, "-m", "flows.cli", "run", scenario, *changed, *options, "--json"]
         done = subprocess.run(command, env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL, check=False)
         if done.returncode not in {0, REFUSED_BY_GATE}:
             sys.exit(f"polyloom run {scenario} {' '.join(options)}: exit code {done.returncode}")
 
 
-def serving_home() -> ServingHome:
-    """`bench/serving` in the state folder, with a champion of each scenario."""
-    found = ServingHome(home() / "bench" / "serving")
+def serving_home(changes: Sequence[str] = ()) -> ServingHome:
+    """`bench/serving` in the state folder with a champion of each scenario; with changes a folder of its own."""
+    name = "-".join(["serving", *(re.sub(r"[^\w.]+", "_", change) for change in changes)])
+    found = ServingHome(home() / "bench" / name, tuple(changes))
     for scenario in SCENARIOS:
         if not (found.folder / "ledger" / f"{scenario}.jsonl").is_file():
             found.run(scenario)

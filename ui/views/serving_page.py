@@ -75,7 +75,7 @@ def _scenario(each: service.ServedScenario) -> None:
                 ("answered", f"{each.answered:,}"),
                 ("rows", f"{each.rows:,}"),
                 ("waiting now", f"{each.waiting:,}"),
-                ("rows a second it can", f"{each.rows_per_second:,.0f}"),
+                ("rows a second it manages", f"{each.rows_per_second:,.0f}" if each.rows_per_second else "–"),
                 ("95 of 100 within", p95),
             ]
         )
