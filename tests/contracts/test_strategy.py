@@ -7,7 +7,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from polyloom.errors import RequestError
-from tests.support.strategy_fits import MODELS, SETTINGS, build, killed, preparation, strategy_fit, values, write_model
+from tests.support.forked_calls import killed
+from tests.support.strategy_fits import (
+    MODELS,
+    SETTINGS,
+    announced,
+    build,
+    preparation,
+    strategy_fit,
+    values,
+    write_model,
+)
 from training.checkpoint import contiguous
 from training.export import export_encoder
 from training.strategies.attach import attach
@@ -153,7 +163,8 @@ def test_a_killed_fit_ends_like_an_undisturbed_one(model, strategy, tmp_path):
     calm = strategy_fit(model.name, model.weights, strategy, tmp_path / "calm")
     expected = calm.run()
     step = random.SystemRandom().randrange(2, 8)
-    killed(model.name, model.weights, strategy, tmp_path / "killed", after=step)
+    # The first step that is told of is the start itself.
+    killed(announced, model.name, model.weights, strategy, tmp_path / "killed", after=step + 1)
     again = strategy_fit(model.name, model.weights, strategy, tmp_path / "killed")
     result = again.run()
     assert result.resumed_at_step > 0, step

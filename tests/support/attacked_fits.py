@@ -1,9 +1,6 @@
 """Small fits whose inputs are attacked, as a module of their own so that a child process can run one."""
 
-import sys
 from pathlib import Path
-
-import torch
 
 from modalities.encoders.text import TextEncoder
 from tests.support.small_fits import Announcing, full
@@ -45,11 +42,10 @@ def picture_fit(folder: Path, attack: Attack | None, *, weight=0.5, **changed) -
     return full(folder, adversary=adversary, **changed)
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    kind_name, attack_name, weights_path, folder_path = sys.argv[1:]
+def announced(kind: str, attack: str, weights: Path, folder: Path) -> None:
+    """Run a fit that writes a checkpoint at each step and tells of it."""
     settings = {"checkpoint_seconds": 0, "progress": Announcing()}
-    if kind_name == "text":
-        text_fit(Path(weights_path), Path(folder_path), TEXT[attack_name], **settings).run()
+    if kind == "text":
+        text_fit(weights, folder, TEXT[attack], **settings).run()
     else:
-        picture_fit(Path(folder_path), PICTURES[attack_name], **settings).run()
+        picture_fit(folder, PICTURES[attack], **settings).run()

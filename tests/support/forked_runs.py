@@ -1,24 +1,20 @@
 """`polyloom run` in processes forked from one that has paid for the imports: for tests that kill one after another."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# A server without threads of its own, unlike the test process: what is forked from it can be trusted.
-context = multiprocessing.get_context("forkserver")
+from tests.support.forked_calls import forked
 
 
 class ForkedRun:
     """One command, with as much of `subprocess.Popen` as a test of kills asks for."""
 
     def __init__(self, words: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> None:
-        context.set_forkserver_preload(["tests.support.run_imports"])
         self._folder = folder
-        self._process = context.Process(target=run, args=(list(words), dict(environment), folder))
-        self._process.start()
+        self._process = forked(run, list(words), dict(environment), folder)
 
     @property
     def returncode(self) -> int | None:

@@ -1,7 +1,6 @@
 """Small fits, as a module of their own so that a child process can run one and be killed in it."""
 
 import contextlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +131,6 @@ class Announcing(Silent):
         print(note, flush=True)
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    KINDS[sys.argv[1]](Path(sys.argv[2]), checkpoint_seconds=0, progress=Announcing()).run()
+def announced(kind: str, folder: Path) -> None:
+    """Run a fit that writes a checkpoint at each step and tells of it."""
+    KINDS[kind](folder, checkpoint_seconds=0, progress=Announcing()).run()

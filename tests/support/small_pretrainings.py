@@ -1,6 +1,5 @@
 """Small pretrainings, as a module of their own so that a child process can run one and be killed in it."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +121,7 @@ def skies(rows: int = ROWS, *, size: int = 32) -> list[bytes]:
 
 KINDS = {"text": text, "picture": picture, "contrast": contrast}
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    KINDS[sys.argv[1]](Path(sys.argv[2]), checkpoint_seconds=0, progress=Announcing()).run()
+
+def announced(kind: str, folder: Path) -> None:
+    """Run one that writes a checkpoint at each step and tells of it."""
+    KINDS[kind](folder, checkpoint_seconds=0, progress=Announcing()).run()

@@ -1,9 +1,5 @@
 """Small fits under every strategy, as a module of their own so that a child process can run one and be killed in it."""
 
-import itertools
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -97,21 +93,6 @@ def strategy_fit(name: str, weights: Path, strategy: str, folder: Path, **change
     return fitting(folder, model=model, inputs=inputs, targets=targets, **{**settings, **changed})
 
 
-def killed(name: str, weights: Path, strategy: str, folder: Path, *, after: int) -> None:
-    """Run a fit in a process of its own, and kill it after so many steps."""
-    command = [sys.executable, "-m", "tests.support.strategy_fits", name, str(weights), strategy, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        # The first step that is told of is the start itself.
-        steps = (line for line in child.stdout if line == "step\n")
-        told = sum(1 for _ in itertools.islice(steps, after + 1))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    assert (told, child.returncode) == (after + 1, -signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    model_name, weights_path, strategy_name, folder_path = sys.argv[1:]
-    strategy_fit(
-        model_name, Path(weights_path), strategy_name, Path(folder_path), checkpoint_seconds=0, progress=Announcing()
-    ).run()
+def announced(name: str, weights: Path, strategy: str, folder: Path) -> None:
+    """Run a fit that writes a checkpoint at each step and tells of it."""
+    strategy_fit(name, weights, strategy, folder, checkpoint_seconds=0, progress=Announcing()).run()

@@ -1,14 +1,11 @@
 """Fits whose inputs are attacked: plain at epsilon 0, hardened at more, the same however they are cut or killed."""
 
-import signal
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 
-from tests.support.attacked_fits import PICTURES, TEXT, picture_fit, text_fit
+from tests.support.attacked_fits import PICTURES, TEXT, announced, picture_fit, text_fit
+from tests.support.forked_calls import killed
 from tests.support.strategy_fits import write_model
 from training.attack import Attack
 from training.device import place
@@ -134,13 +131,7 @@ def test_a_killed_fit_ends_like_an_undisturbed_one(kind, name, bert, tmp_path):
     torch.set_num_threads(1)
     calm = fit_of(kind, name, bert, tmp_path / "calm")
     expected = calm.run()
-    command = [sys.executable, "-m", "tests.support.attacked_fits", kind, name, str(bert), str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        steps = (line for line in child.stdout if line == "step\n")
-        told = sum(1 for _, _ in zip(range(5), steps, strict=False))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    assert (told, child.returncode) == (5, -signal.SIGKILL)
+    killed(announced, kind, name, bert, tmp_path / "killed", after=5)
     again = fit_of(kind, name, bert, tmp_path / "killed")
     result = again.run()
     torch.set_num_threads(threads)

@@ -2,16 +2,14 @@
 
 import math
 import random
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 
 from polyloom.errors import DataError, RequestError
-from tests.support.small_pretrainings import KINDS, picture, text
+from tests.support.forked_calls import killed
+from tests.support.small_pretrainings import KINDS, announced, picture, text
 from tests.support.tiny_models import write_bert
 
 
@@ -96,14 +94,8 @@ def test_from_every_step_it_goes_on_alike(kind, tmp_path):
 def test_a_killed_one_ends_like_an_undisturbed_one(kind, tmp_path):
     calm = KINDS[kind](tmp_path / "calm")
     expected = calm.run()
-    command = [sys.executable, "-m", "tests.support.small_pretrainings", kind, str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        # The first steps may be told of before the first checkpoint is whole.
-        for _ in zip(range(random.SystemRandom().randrange(4, 16)), child.stdout, strict=False):
-            pass
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    assert child.returncode == -signal.SIGKILL
+    # The first steps may be told of before the first checkpoint is whole.
+    killed(announced, kind, tmp_path / "killed", after=random.SystemRandom().randrange(4, 16))
     again = KINDS[kind](tmp_path / "killed", checkpoint_seconds=0)
     result = again.run()
     assert result.resumed_at_step > 0

@@ -1,14 +1,12 @@
 """A fit that is killed goes on to exactly the result of one that is not."""
 
 import random
-import signal
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from tests.support.small_fits import KINDS
+from tests.support.forked_calls import killed
+from tests.support.small_fits import KINDS, announced
 from training.checkpoint import checkpoints
 
 
@@ -19,17 +17,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def killed(kind, folder, *, after):
-    """Start a fit in a process of its own, kill it after so many steps, and return what it said."""
-    command = [sys.executable, "-m", "tests.support.small_fits", kind, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        lines = [line for line, _ in zip(child.stdout, range(after + 1), strict=False)]
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    assert child.returncode == -signal.SIGKILL
-    return lines
 
 
 def course(result):
@@ -52,7 +39,7 @@ def test_a_killed_fit_ends_like_an_undisturbed_one(kind, tmp_path):
     calm = KINDS[kind](tmp_path / "calm")
     expected = calm.run()
     step = random.SystemRandom().randrange(2, 16)
-    killed(kind, tmp_path / "killed", after=step)
+    killed(announced, kind, tmp_path / "killed", after=step + 1)
     again = KINDS[kind](tmp_path / "killed", checkpoint_seconds=0)
     result = again.run()
     assert result.resumed_at_step > 0, step
