@@ -1,10 +1,11 @@
 """What every benchmark prints: `{"bench", "machine", "figures"}`, one entry for each bar that a figure can show."""
 
 import json
-import os
 import platform
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from polyloom.cores import cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,4 +60,4 @@ def show(bench: str, figures: list[Figure], *, as_json: bool) -> int:
 
 def machine() -> dict[str, Any]:
     """Where the figures were taken."""
-    return {"system": platform.platform(), "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
+    return {"system": platform.platform(), "cores": cores(), "python": platform.python_version()}

@@ -1,6 +1,5 @@
 """The server of this home: which scenarios, where their releases and logs lie, and who is let in."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from flows import settings
 from flows.serving_champions import Opening, wanted_scenarios
+from polyloom.cores import cores
 from polyloom.home import home
 from polyloom.progress import SILENT, Progress
 from releases.serving.access import Access
@@ -97,11 +97,6 @@ def open_service(options: Options, *, progress: Progress = SILENT) -> Service:
             check_caller=callers_of_open(options.hosts),
         )
     )
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def token_store(options: Options) -> TokenStore | None:

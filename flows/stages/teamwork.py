@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flows.stages.job import Job
 from flows.stages.launched import JOB, Launched, here, launched
+from polyloom.cores import cores
 from polyloom.errors import PolyloomError
 from polyloom.home import home
 from polyloom.progress import Progress
@@ -168,4 +169,4 @@ def fewer_threads(size: int) -> Iterator[None]:
 
 def threads_each(size: int) -> int:
     """Threads of each of so many processes on this machine."""
-    return max(1, len(os.sched_getaffinity(0)) // size)
+    return max(1, cores() // size)

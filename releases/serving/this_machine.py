@@ -6,6 +6,8 @@ import os
 import platform
 from pathlib import Path
 
+from polyloom.cores import cores
+
 CPU_INFO = Path("/proc/cpuinfo")
 RUNNERS = ("onnxruntime", "openvino", "numpy")
 
@@ -16,7 +18,7 @@ def this_machine() -> dict[str, str]:
     return {
         "cpu": cpu_name(CPU_INFO),
         "machine": platform.machine(),
-        "threads": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "threads": str(cores()),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS", "unset"),
         **{name: version for name in RUNNERS if (version := _version(name)) is not None},
     }
