@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -26,11 +27,15 @@ class OpenVinoGraph:
         openvino = imported()
         # Left to itself, OpenVINO takes bf16 wherever the processor can.
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        # As many calls at once as there are cores for, each with its own; one stream would let them wait in a row.
+        streams = max(1, cores() // threads) if threads else 1
         if threads:
-            # As many calls at once as there are cores for, each with its own; one stream would let them wait in a row.
-            streams = max(1, cores() // threads)
             settings |= {"INFERENCE_NUM_THREADS": streams * threads, "NUM_STREAMS": streams}
         self._model = openvino.Core().compile_model(str(path), "CPU", settings)
+        # Making one while others run may never end: it holds Python's lock while it waits for those who need it.
+        self._requests = SimpleQueue[Any]()
+        for _ in range(streams):
+            self._requests.put(self._model.create_infer_request())
 
     def get_inputs(self) -> list[Port]:
         """The inputs, by name."""
@@ -41,10 +46,13 @@ class OpenVinoGraph:
         return [Port(port.get_any_name()) for port in self._model.outputs]
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The named outputs of a batch."""
-        request = self._model.create_infer_request()
-        request.infer(dict(feed))
-        return [np.array(request.get_tensor(name).data) for name in outputs]
+        """The named outputs of a batch; waits for others where as many run as may at once."""
+        request = self._requests.get()
+        try:
+            request.infer(dict(feed))
+            return [np.array(request.get_tensor(name).data) for name in outputs]
+        finally:
+            self._requests.put(request)
 
 
 def imported() -> Any:

@@ -44,3 +44,21 @@ def test_a_call_among_others_has_the_bits_that_it_has_alone(path):
         among = list(pool.map(lambda rows: graph.run(["pooled"], {"rows": rows})[0], given))
     for one, other in zip(alone, among, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_call_that_fails_is_in_nobodys_way(path):
+    graph = OpenVinoGraph(path)
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            graph.run(["pooled"], {"rows": np.zeros((2, 63), np.float32)})
+    assert graph.run(["pooled"], {"rows": np.zeros((2, 64), np.float32)})[0].shape == (2, 32)
+
+
+def test_no_request_is_made_while_others_run(path):
+    """In OpenVINO that may hold Python's lock while it waits for a call that needs it: `mlflow models serve` hung."""
+    graph = OpenVinoGraph(path, threads=1)
+    graph._model = None
+    with ThreadPoolExecutor(8) as pool:
+        rows = np.ones((1, 64), np.float32)
+        found = list(pool.map(lambda _: graph.run(["pooled"], {"rows": rows})[0], range(200)))
+    assert len({one.tobytes() for one in found}) == 1
