@@ -14,11 +14,19 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="polyloom"'}
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks. `token` is an id that may be logged, None on a server that is open; `per_minute` None the default."""
+    """Who asks. `token` is an id that may be logged, None on a server that is open; `per_minute` None the default.
+
+    Of scenarios other than `scenarios` the caller learns nothing, not even that they are there; none named are all.
+    """
 
     token: str | None
     name: str
     per_minute: int | None
+    scenarios: tuple[str, ...] = ()
+
+    def may_know(self, scenario: str) -> bool:
+        """Whether a scenario is one that the caller may ask for."""
+        return not self.scenarios or scenario in self.scenarios
 
 
 ANYBODY = Caller(token=None, name="anybody", per_minute=None)
@@ -63,7 +71,8 @@ class Access:
             return ANYBODY
         token = self._token(self._store, authorization, address)
         _check_reach(token, scope, scenario)
-        caller = Caller(token=token.id, name=token.name, per_minute=token.per_minute)
+        scenarios = tuple(token.scenarios or ())
+        caller = Caller(token=token.id, name=token.name, per_minute=token.per_minute, scenarios=scenarios)
         self._slow_down(f"token {token.id}", caller, cost)
         return caller
 

@@ -118,8 +118,9 @@ def add_state(app: FastAPI, service: Service) -> None:
         return Response(content, media_type=kind)
 
     @app.get("/v1", tags=["state"], summary="What is served here", responses=REFUSALS)
-    async def scenarios() -> dict[str, Any]:
-        return {"scenarios": [service.described(name) for name in sorted(service.scenarios)]}
+    async def scenarios(request: Request) -> dict[str, Any]:
+        caller = context_of(request).caller
+        return {"scenarios": [service.described(name) for name in sorted(service.scenarios) if caller.may_know(name)]}
 
     @app.get("/v1/{scenario}", tags=["state"], summary="What a scenario takes and does", responses=REFUSALS)
     async def described(scenario: Scenario) -> dict[str, Any]:
@@ -177,21 +178,23 @@ def problem(request: Request, refused: Refused) -> Response:
 
 
 def complete_schema(app: FastAPI, service: Service) -> None:
-    """Say in OpenAPI which scenarios there are, and that a token is needed where one is."""
+    """Say in OpenAPI which scenarios there are, or that a token is needed, without which nobody is told."""
     made: Callable[[], dict[str, Any]] = app.openapi
-    token: dict[str, Any] = {} if service.is_open else {"security": [{"token": []}]}
 
     def openapi() -> dict[str, Any]:
-        schema = made()
-        if token:
+        # A server is open until the first token is made, so that this is looked at each time.
+        schema, is_open = made(), service.is_open
+        if not is_open:
             schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, methods in schema["paths"].items():
             for method in methods.values():
                 for parameter in method.get("parameters", ()):
-                    # Only told: any other is refused with a 404 of ours, by a message that names those that there are.
-                    parameter["schema"]["enum"] = sorted(service.scenarios)
-                if path.startswith("/v1") or path == "/metrics":
-                    method.update(token)
+                    parameter["schema"].pop("enum", None)
+                    if is_open:
+                        # Only told: any other is refused with a 404 of ours, by a message that names those there are.
+                        parameter["schema"]["enum"] = sorted(service.scenarios)
+                if not is_open and (path.startswith("/v1") or path == "/metrics"):
+                    method["security"] = [{"token": []}]
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

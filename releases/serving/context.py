@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from releases.serving.access import ANYBODY, Caller
 from releases.serving.handled import Handled
 from releases.serving.routes import Route
 
@@ -17,7 +18,7 @@ class Context:
     method: str
     route: Route
     began: float
-    token: str | None = None
+    caller: Caller = ANYBODY
     rows: int = 0
     release: str | None = None
     version: str | None = None
@@ -39,7 +40,7 @@ class Context:
             scenario=self.route.scenario,
             release=self.release,
             version=self.version,
-            token=self.token,
+            token=self.caller.token,
             rows=self.rows,
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from releases.serving.access import ANYBODY, Caller
 from releases.serving.buffered import Answered, App, Asked, Receive, Send, asked_of
 from releases.serving.context import KEY
 from releases.serving.guard import ID_HEADER, Guard
@@ -112,13 +113,13 @@ class FrontDesk:
         """The id of a request, here and behind the front."""
         return request_id(given)
 
-    def admit(self, _headers: dict[bytes, bytes], _route: Route, client: str) -> str | None:
+    def admit(self, _headers: dict[bytes, bytes], _route: Route, client: str) -> Caller:
         """Anybody, but only from this machine where nobody is asked for a token. Raises: Refused."""
         if self._is_open and not is_this_machine(client):
             raise Refused(
                 403, "invalid_token", "This server asks for no token and so answers on its own machine alone."
             )
-        return None
+        return ANYBODY
 
     def check_lane(self, route: Route) -> None:
         """Queues are behind the front."""

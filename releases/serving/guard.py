@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import orjson
 
 from polyloom.errors import IntegrityError, PolyloomError, RequestError
+from releases.serving.access import Caller
 from releases.serving.context import KEY, Context
 from releases.serving.handled import Handled
 from releases.serving.limits import Limits
@@ -39,8 +40,8 @@ class Observing(Protocol):
     def request_id(self, given: str | None) -> str:
         """The id of a request: the caller's where it is one, else a new one."""
 
-    def admit(self, headers: dict[bytes, bytes], route: Route, client: str) -> str | None:
-        """The id of the token. Raises: Refused."""
+    def admit(self, headers: dict[bytes, bytes], route: Route, client: str) -> Caller:
+        """Who asks. Raises: Refused."""
 
     def check_lane(self, route: Route) -> None:
         """Raises: Refused where a scenario's queue is full."""
@@ -98,7 +99,7 @@ class Guard:
             if self.in_flight > limits.in_flight or self.held_bytes > limits.held_bytes:
                 raise Refused(429, "busy", "Too many requests are open. Try again in a moment.", retry_after_seconds=1)
             client = scope["client"][0] if scope.get("client") else ""
-            context.token = self._observing.admit(headers, context.route, client)
+            context.caller = self._observing.admit(headers, context.route, client)
             self._observing.check_lane(context.route)
         body = await self._body(receive, headers, context)
         try:

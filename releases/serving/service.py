@@ -11,7 +11,7 @@ from typing import Any
 from polyloom.errors import RequestError
 from releases.runtime import Runtime
 from releases.serving import schemas
-from releases.serving.access import Access
+from releases.serving.access import Access, Caller
 from releases.serving.actions import Actions, Task
 from releases.serving.batches import Outcome, work_of
 from releases.serving.champion import Champion, Served
@@ -31,6 +31,7 @@ from releases.serving.traces import RequestSpan, Tracer
 from releases.serving.turning_away import TurningAway
 
 Explorer = Callable[[Runtime], Any]
+NO_SCENARIO = ""
 PICTURE_BYTES = 4_096
 """A body of more than this may hold a picture, and is not taken apart on the loop that all others wait for."""
 
@@ -120,7 +121,7 @@ class Service:
         """
         champions, status = self.parts.champions, self.parts.keeping.status
         if not self.is_open:
-            stale = {name: one.standing.stale_since is not None for name, one in champions.items()}
+            stale = any(one.standing.stale_since is not None for one in champions.values())
             return {"ready": not self._is_closing, "stale": stale, "prediction_log": {"state": status.state}}
         kept = {"state": status.state, "reason": status.reason, "lost": status.lost}
         told = {name: described(champion) for name, champion in champions.items()}
@@ -134,13 +135,17 @@ class Service:
         """The id of a request."""
         return request_id(given)
 
-    def admit(self, headers: dict[bytes, bytes], route: Route, client: str) -> str | None:
-        """Let a request in. Raises: Refused."""
+    def admit(self, headers: dict[bytes, bytes], route: Route, client: str) -> Caller:
+        """Let a request in; what names no scenario of this server is to whoever may not know them all one of those.
+
+        Raises: Refused.
+        """
         authorization, host, origin = (header(headers, name) for name in (b"authorization", b"host", b"origin"))
         if self.is_open:
             self.parts.check_caller(host, origin)
         scope = None if route.scope == "any" else route.scope
-        return self.parts.access.admit(authorization, scope=scope, scenario=route.scenario, address=client).token
+        named = NO_SCENARIO if route.scenario is None and "{scenario}" in route.template else route.scenario
+        return self.parts.access.admit(authorization, scope=scope, scenario=named, address=client)
 
     def check_lane(self, route: Route) -> None:
         """Raises: Refused where a request would wait too long, or the server closes."""

@@ -60,8 +60,31 @@ def test_scope_and_scenario(guarded):
         assert [client.get(path).status_code for path in ("/health", "/ready", "/openapi.json", "/v1")] == [200] * 4
     with client_of(url) as client:
         assert [client.get(path).status_code for path in ("/v1", "/v1/support", "/metrics")] == [401] * 3
-        ready = {"ready": True, "stale": {"shop": False, "support": False}, "prediction_log": {"state": "on"}}
+        ready = {"ready": True, "stale": False, "prediction_log": {"state": "on"}}
         assert client.get("/ready").json() == ready
+
+
+def test_of_other_scenarios_nothing_is_told_not_even_that_they_are_there(guarded):
+    url, store = guarded
+    narrow = store.create("narrow", scopes=["predict"], scenarios=["support"]).secret
+    wide = store.create("wide", scopes=["predict"]).secret
+    there, missing = (asked(url, narrow, f"/v1/{name}/predict") for name in ("shop", "nothing"))
+    told = [{**answer.json(), "request_id": ""} for answer in (there, missing)]
+    assert told[0] == told[1]
+    assert (there.status_code, missing.status_code) == (403, 403)
+    answer = asked(url, wide, "/v1/nothing/predict")
+    assert (answer.status_code, answer.json()["reason"]) == (404, "no_such_scenario")
+
+    def names(secret):
+        with client_of(url, secret) as client:
+            return [one["name"] for one in client.get("/v1").json()["scenarios"]]
+
+    assert (names(narrow), names(wide)) == (["support"], ["shop", "support"])
+    with client_of(url) as client:
+        described = client.get("/openapi.json")
+        assert described.json()["paths"]["/v1"]["get"]["security"] == [{"token": []}]
+        for text in (described.text, client.get("/ready").text):
+            assert '"shop"' not in text
 
 
 def test_revoked_expired_and_rotated_from_the_next_request_on(guarded):
