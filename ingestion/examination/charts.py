@@ -60,16 +60,24 @@ def _histogram(name: str, kind: str, missing: float, values: pa.ChunkedArray | p
     numbers = np.asarray(there.cast(pa.int64()) if kind == "time" else there).astype(float)
     if not len(numbers):
         return Column(name, kind, missing, "no value", (), ordered=True)
-    counts, edges = np.histogram(numbers, bins=PARTS)
-    shown = [_shown(edge, kind) for edge in edges]
-    bars = [
-        Bar(f"{low} to {high}", int(count), count / counts.max())
-        for (low, high), count in zip(pairwise(shown), counts, strict=True)
-    ]
+    bars = _bars(numbers, kind)
     low, middle, high = (_shown(part, kind) for part in np.quantile(numbers, [0, 0.5, 1]))
     return Column(
         name, kind, missing, f"{low} – {high}, median {middle}{' characters' * (kind == 'text')}", bars, ordered=True
     )
+
+
+def _bars(numbers: np.ndarray, kind: str) -> list[Bar]:
+    """A bar a part of the range; one where a float cannot tell the parts apart, as with a single moment."""
+    least, most = numbers.min(), numbers.max()
+    if most - least <= PARTS * np.spacing(max(abs(least), abs(most))):
+        return [Bar(_shown(least, kind), len(numbers), 1.0)]
+    counts, edges = np.histogram(numbers, bins=PARTS)
+    shown = [_shown(edge, kind) for edge in edges]
+    return [
+        Bar(f"{low} to {high}", int(count), count / counts.max())
+        for (low, high), count in zip(pairwise(shown), counts, strict=True)
+    ]
 
 
 def _frequencies(name: str, kind: str, missing: float, values: pa.ChunkedArray) -> Column:

@@ -76,6 +76,9 @@ def measured(file: Path, path: str, *, stated: tuple[int, int] | None = None) ->
         with Image.open(file, formats=FORMATS) as picture:
             width, height = picture.size
             lies = picture.getexif().get(ORIENTATION_TAG) in LYING_ORIENTATIONS
+            if lies and picture.format == "TIFF":
+                # Pillow tells its size turned upright already; labels are for it as it is stored.
+                width, height = height, width
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         told = f"{shown(path, limit=200)} has too many pixels; the limit is {MAX_PIXELS / MEGA:.0f} megapixels."
         raise RowRefused("picture_too_large", told) from None

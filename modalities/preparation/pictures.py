@@ -123,7 +123,9 @@ def shown_size(value: object) -> tuple[int, int]:
     """Width and height in pixels of a picture as it is shown, turned upright; only the file's head is read."""
     with Image.open(source_of(value)) as picture:
         width, height = picture.size
-        return (height, width) if orientation(picture) in LYING else (width, height)
+        # Pillow tells a TIFF's size turned upright already.
+        lies = picture.format != "TIFF" and orientation(picture) in LYING
+        return (height, width) if lies else (width, height)
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:

@@ -1,11 +1,13 @@
 """Pictures of every kind, against pixels that can be computed by hand."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from modalities.encoders.picture import picture_preparation
-from modalities.preparation.pictures import PicturePreparation, shown_size
+from modalities.preparation.pictures import PicturePreparation, as_rgb, orientation, shown_size, turned_upright
 from tests.support.tiny_models import encoded, noise, png
 
 SIZE = 16
@@ -66,6 +68,17 @@ def test_a_picture_has_the_size_in_which_it_is_shown(tmp_path):
     turned[0x0112] = 6
     (tmp_path / "turned.jpg").write_bytes(encoded(picture, "JPEG", exif=turned))
     assert shown_size(str(tmp_path / "turned.jpg")) == (20, 40)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("stored", range(1, 9))
+def test_the_size_is_that_of_what_the_encoder_gets(kind, stored):
+    turned = Image.Exif()
+    turned[0x0112] = stored
+    content = encoded(Image.new("RGB", (40, 20)), kind, exif=turned)
+    with Image.open(io.BytesIO(content)) as picture:
+        upright = turned_upright(as_rgb(picture), orientation(picture))
+    assert shown_size(content) == upright.size
 
 
 def test_crop_cuts_the_edges_away():
