@@ -17,7 +17,7 @@ from tests.support.small_bundle import make_small_bundle
 from ui import service
 
 UI = Path(service.__file__).parent
-ALLOWED = {"streamlit", "ui", "html", "contextlib", "collections", "datetime"}
+ALLOWED = {"streamlit", "ui", "html", "contextlib", "collections", "datetime", "itertools"}
 
 
 def test_no_file_is_named_like_a_package_or_a_standard_module():

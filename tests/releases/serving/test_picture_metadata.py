@@ -176,6 +176,8 @@ def test_what_is_no_picture_is_refused(content):
         without_metadata(content)
 
 
+# Of damaged EXIF Pillow warns, and goes on.
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["JPEG", "PNG"]), st.data())
 def test_a_damaged_file_is_a_picture_as_before_or_refused(file_format, data):
