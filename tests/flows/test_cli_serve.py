@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -64,7 +64,8 @@ def test_it_says_where_it_is_and_ends_when_it_is_told():
         # What computes lets the loop go first.
         own, behind = os.getpriority(os.PRIO_PROCESS, process.pid), 0
         for task in Path(f"/proc/{process.pid}/task").iterdir():
-            behind += os.getpriority(os.PRIO_PROCESS, int(task.name)) == own + STEPS
+            with suppress(ProcessLookupError):
+                behind += os.getpriority(os.PRIO_PROCESS, int(task.name)) == min(own + STEPS, 19)
         assert behind >= 2 * len(told["scenarios"])
         process.send_signal(signal.SIGTERM)
         rest, log = process.communicate(timeout=30)
