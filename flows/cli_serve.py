@@ -127,8 +127,8 @@ def run(options: Any, *, port: int, certificate: Path | None, private_key: Path 
         beside.submit(import_module, "releases.serving.process")
         service = open_service(options)
     from releases.serving.app import create_app
+    from releases.serving.client_limits import ClientLimits
     from releases.serving.process import Listening, Running, serve
-    from releases.serving.slow_clients import ClientLimits
 
     at = Listening(host=options.host, port=port, certificate=certificate, private_key=private_key)
     app = create_app(service, origins=options.origins)

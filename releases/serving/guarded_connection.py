@@ -4,9 +4,9 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from releases.serving.client_limits import ClientLimits
 from releases.serving.deadline import Deadline
 from releases.serving.refusal import PROBLEM, Refused
-from releases.serving.slow_clients import ClientLimits
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as UvicornProtocol

@@ -14,9 +14,10 @@ from fastapi import FastAPI
 
 from ingestion.pictures import picture_limits
 from polyloom.errors import RequestError
+from releases.serving.client_limits import ClientLimits
 from releases.serving.quiet import quiet_libraries
 from releases.serving.service import Service
-from releases.serving.slow_clients import ClientLimits, guarded_protocol
+from releases.serving.slow_clients import guarded_protocol
 
 DRAIN_SECONDS = 30
 BACKLOG = 2_048

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import uvicorn
 
-from releases.serving.slow_clients import ClientLimits
+from releases.serving.client_limits import ClientLimits
 
 HELLO = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 WAIT_SECONDS = 10

@@ -8,8 +8,8 @@ import httpx
 from flows.serving import Options, open_service
 from polyloom.home import home
 from releases.serving.app import create_app
+from releases.serving.client_limits import ClientLimits
 from releases.serving.process import Listening, serve
-from releases.serving.slow_clients import ClientLimits
 
 START_SECONDS = 30
 

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from releases.serving.slow_clients import ClientLimits, guarded_protocol, on_h11, on_httptools
+from releases.serving.client_limits import ClientLimits
+from releases.serving.slow_clients import guarded_protocol, on_h11, on_httptools
 from tests.support.certificate import make_certificate
 from tests.support.guarded_server import HELLO, guarded_server, rest, until, whole
 
