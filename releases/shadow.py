@@ -55,13 +55,13 @@ def shadow(challenger: Runtime, batches: Sequence[ServedBatch]) -> Shadow | None
     ]
     if not answers:
         return None
-    failures = [now for _, now in answers if isinstance(now, PolyloomError)]
-    pairs = [(then["answers"], now["answers"]) for then, now in answers if not isinstance(now, PolyloomError)]
+    failures = [now for _, now in answers if isinstance(now, Exception)]
+    pairs = [(then["answers"], now["answers"]) for then, now in answers if not isinstance(now, Exception)]
     changed, moved = compared(pairs)
     return Shadow(
         rows=len(answers),
         failed=len(failures),
-        why=str(failures[0])[:SHOWN_CHARACTERS] if failures else "",
+        why=told(failures[0]) if failures else "",
         first=min(batch.at for batch in batches),
         last=max(batch.at for batch in batches),
         changed=changed,
@@ -73,7 +73,7 @@ def said(challenger: Runtime, batch: ServedBatch) -> list[Any]:
     """The challenger's answer to each row, or the error that stands in its place."""
     try:
         return perform(challenger, PREDICT, batch.rows, batch.options, noted=False)
-    except PolyloomError:
+    except Exception:  # noqa: BLE001  (whatever it dies of, it dies of before callers do)
         return [alone(challenger, row, batch) for row in batch.rows]
 
 
@@ -81,8 +81,13 @@ def alone(challenger: Runtime, row: Mapping[str, Any], batch: ServedBatch) -> An
     """The answer to one row, whatever the others of its batch were."""
     try:
         return perform(challenger, PREDICT, [row], batch.options, noted=False)[0]
-    except PolyloomError as error:
+    except Exception as error:  # noqa: BLE001  (see above)
         return error
+
+
+def told(error: Exception) -> str:
+    """An error in a report: what nobody foresaw by its type alone, since its message may quote a row."""
+    return str(error)[:SHOWN_CHARACTERS] if isinstance(error, PolyloomError) else type(error).__name__
 
 
 def compared(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[dict[str, float], dict[str, float]]:

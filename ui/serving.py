@@ -1,5 +1,7 @@
 """What the page knows of a server: its own words at `/ready` and `/metrics`, and the predictions that it kept."""
 
+import contextlib
+import http.client
 import json
 import os
 import time
@@ -17,7 +19,7 @@ from flows import processes
 from flows.serving_record import SERVE
 from polyloom.errors import PolyloomError
 from polyloom.home import home
-from releases.serving.recent import Kept, recent
+from releases.serving.recent_predictions import Kept, recent
 
 __all__ = ["Kept", "ServedScenario", "Serving", "kept_predictions", "server_url", "serving"]
 
@@ -69,7 +71,7 @@ def server_url() -> str | None:
 
 def serving(url: str) -> Serving:
     """A server as it stands. Raises: PolyloomError where none answers there."""
-    told = json.loads(_get(f"{url}/ready", also=(503,)))
+    told = _ready(url)
     log_state = str(told["prediction_log"]["state"])
     if "scenarios" not in told:
         return Serving(url, told["ready"], is_open=False, log_state=log_state)
@@ -83,6 +85,15 @@ def serving(url: str) -> Serving:
         refused=figures.counts("polyloom_refusals_total", by="reason"),
         memory_bytes=int(figures.total("process_resident_memory_bytes")),
     )
+
+
+def _ready(url: str) -> dict[str, Any]:
+    told = None
+    with contextlib.suppress(ValueError):
+        told = json.loads(_get(f"{url}/ready", also=(503,)))
+    if not isinstance(told, dict) or not {"ready", "prediction_log"} <= told.keys():
+        raise PolyloomError(f"{url}/ready says something else than a server of polyloom would.")
+    return told
 
 
 def served(name: str, told: Mapping[str, Any], figures: "Figures") -> ServedScenario:
@@ -155,5 +166,5 @@ def _get(url: str, *, also: tuple[int, ...] = ()) -> bytes:
             if error.code in also:
                 return error.read()
         raise PolyloomError(f"{url} answered with {error.code}. Is it a server of polyloom?") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise PolyloomError(f"{url} does not answer: {getattr(error, 'reason', error)}") from error

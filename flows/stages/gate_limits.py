@@ -16,7 +16,7 @@ from releases.load_test import LoadTest, load_test, told
 from releases.readable_rows import readable_rows
 from releases.registry import Registered
 from releases.runtime import Runtime
-from releases.serving.recent import recent_batches
+from releases.serving.recent_predictions import recent_batches
 from releases.shadow import PREDICT, Shadow, shadow
 
 # So many test rows are asked one by one in a process of its own.

@@ -71,8 +71,7 @@ class Access:
             return ANYBODY
         token = self._token(self._store, authorization, address)
         _check_reach(token, scope, scenario)
-        scenarios = tuple(token.scenarios or ())
-        caller = Caller(token=token.id, name=token.name, per_minute=token.per_minute, scenarios=scenarios)
+        caller = Caller(token.id, token.name, token.per_minute, token.scenarios)
         self._slow_down(f"token {token.id}", caller, cost)
         return caller
 

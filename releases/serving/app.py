@@ -184,8 +184,7 @@ def complete_schema(app: FastAPI, service: Service) -> None:
     def openapi() -> dict[str, Any]:
         # A server is open until the first token is made, so that this is looked at each time.
         schema, is_open = made(), service.is_open
-        if not is_open:
-            schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        schema["components"]["securitySchemes"] = {} if is_open else {"token": {"type": "http", "scheme": "bearer"}}
         for path, methods in schema["paths"].items():
             for method in methods.values():
                 for parameter in method.get("parameters", ()):
@@ -193,8 +192,8 @@ def complete_schema(app: FastAPI, service: Service) -> None:
                     if is_open:
                         # Only told: any other is refused with a 404 of ours, by a message that names those there are.
                         parameter["schema"]["enum"] = sorted(service.scenarios)
-                if not is_open and (path.startswith("/v1") or path == "/metrics"):
-                    method["security"] = [{"token": []}]
+                if path.startswith("/v1") or path == "/metrics":
+                    method["security"] = [] if is_open else [{"token": []}]
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

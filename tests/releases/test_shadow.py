@@ -7,7 +7,7 @@ import pytest
 from releases.runtime import Runtime
 from releases.serving.acts import perform
 from releases.serving.prediction_files import DayFiles
-from releases.serving.recent import recent_batches
+from releases.serving.recent_predictions import recent_batches
 from releases.serving.served_batch import Member, ServedBatch
 from releases.shadow import compared, same, shadow
 from tests.support.small_bundle import make_small_bundle, picture_of
@@ -63,6 +63,21 @@ def test_a_row_that_cannot_be_answered_costs_only_itself_and_refuses(runtime):
     assert "1 of the last 3 rows" in found.problem
     assert "gate.shadow_rows: 0" in found.problem
     assert found.changed == {"category": 0.0}
+
+
+def test_what_a_challenger_dies_of_is_told_by_its_type_and_refuses(runtime, monkeypatch):
+    batch = served(runtime, ROWS[:2])
+    answered = runtime.predict
+
+    def dying(rows, **given):
+        if any(row["title"] == ROWS[1]["title"] for row in rows):
+            raise ValueError(f"cannot read {rows}")
+        return answered(rows, **given)
+
+    monkeypatch.setattr(runtime, "predict", dying)
+    found = shadow(runtime, [batch])
+    assert (found.rows, found.failed, found.why) == (2, 1, "ValueError")
+    assert "lamp" not in found.problem
 
 
 def test_where_nothing_was_asked_there_is_nothing(runtime):

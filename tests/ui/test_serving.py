@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import threading
 
 import pytest
 
@@ -103,6 +105,31 @@ def test_a_server_that_is_gone_is_not_shown_and_one_that_does_not_answer_is_told
     assert server_url() is None
     monkeypatch.setenv("POLYLOOM_API_URL", "http://127.0.0.1:9/")
     assert server_url() == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\n\r\n[1]",
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+        b"SSH-2.0-x\r\n",
+        b"",
+    ],
+)
+def test_another_program_at_the_address_is_told_apart(answer):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def reply():
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        threading.Thread(target=reply).start()
+        url = f"http://127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(PolyloomError, match=re.escape(f"{url}/ready")):
+            serving(url)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "no address", "http://"])

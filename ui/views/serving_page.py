@@ -97,7 +97,7 @@ def _pace(moments: deque[service.Serving]) -> None:
         return
     now = moments[-1].at
     rates = [
-        (before.at - now, (_answered(after) - _answered(before)) / (after.at - before.at))
+        (after.at - now, (_answered(after) - _answered(before)) / (after.at - before.at))
         for before, after in pairwise(moments)
     ]
     st.html(look.quiet("Answered requests a second, over the last seconds"))

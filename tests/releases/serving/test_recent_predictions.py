@@ -2,9 +2,9 @@
 
 import pytest
 
-from releases.serving import recent as module
+from releases.serving import recent_predictions as module
 from releases.serving.prediction_files import DayFiles
-from releases.serving.recent import recent
+from releases.serving.recent_predictions import recent
 from releases.serving.served_batch import Member, ServedBatch
 
 

@@ -51,7 +51,7 @@ def recent_batches(folder: Path, scenario: str, *, release: str, action: str, ro
     """
     found: list[ServedBatch] = []
     for path in _files(folder / scenario, "*/*"):
-        for line in _lines(path, BATCHES_BYTES):
+        for line in _lines(path, BATCHES_BYTES, having=release.encode()):
             if sum(len(batch.rows) for batch in found) >= rows:
                 return found
             if (line["release"], line["action"], line["exact"]) == (release, action, True):
@@ -69,15 +69,19 @@ def _files(folder: Path, below: str) -> list[Path]:
     return sorted(times, key=lambda path: times[path], reverse=True)[:MOST_FILES]
 
 
-def _lines(path: Path, most_bytes: int) -> Iterator[dict[str, Any]]:
-    """The whole lines from the last on; what a crash cut off is passed over, and a file that has just gone is empty."""
+def _lines(path: Path, most_bytes: int, *, having: bytes = b"") -> Iterator[dict[str, Any]]:
+    """The whole lines `having` some bytes, from the last on.
+
+    What a crash cut off is passed over, and a file that has just gone is empty.
+    """
     with contextlib.suppress(OSError), path.open("rb") as stream:
         start = max(0, stream.seek(0, os.SEEK_END) - most_bytes)
         stream.seek(start)
         lines = stream.read(most_bytes).split(b"\n")
         for line in reversed(lines[1 if start else 0 :]):
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)
+            if having in line:
+                with contextlib.suppress(ValueError):
+                    yield json.loads(line)
 
 
 def _members(line: dict[str, Any]) -> Iterator[Kept]:
